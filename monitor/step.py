@@ -3,13 +3,29 @@
 Everything derived comes from folding a page's looks in order of time through `step`; a new look, an
 import, a decision and a rebuild all take this one road. No clock, no network, no database: times are
 those of the looks, so that a rebuild releases from quarantine exactly what was released before.
+
+What a look comes to:
+
+    a failure                              -> failed; nothing else moves
+    the bytes seen last, same reader       -> what they were then (unchanged, or quarantined again)
+    rejected by a person                   -> quarantined, and so is the same content later
+    accepted by a person                   -> a snapshot, whatever the signs
+    absolute signs (an error page, …)      -> quarantined, waits for a person
+    signs against the page's own past only -> quarantined; the same again, long enough: released
+    nothing changed in meaning             -> unchanged
+    else                                   -> a snapshot with its changes
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
 
+from monitor import diff, quality
+from monitor.extract import extract
+from monitor.identity.match import Constraints, Matching, match
 from monitor.model import (
     Change,
     Decisions,
@@ -21,8 +37,16 @@ from monitor.model import (
     Profile,
     Reading,
     Reason,
+    Source,
     short_id,
 )
+
+RELEASE_LOOKS: Final = 3
+"""A mass edit is believed once it was seen in this many looks …"""
+RELEASE_SPAN: Final = timedelta(days=1)
+"""… from the first to the last of which at least this long has passed."""
+PAST_READINGS: Final = 20
+"""How many good readings the page's own past holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +54,11 @@ class Reader:
     """What turns bytes into a reading: two readings are compared only when this is the same.
 
     `id` is the code version and the profile's fingerprint. `page_url` resolves relative links where
-    the look itself has no final address; `page_key` goes into the ids made here.
+    the look itself has no final address.
     """
 
     id: str
     profile: Profile
-    page_key: str
     page_url: str | None = None
 
 
@@ -76,10 +99,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the fold remembers of a page between two looks. A new page's state is `State()`."""
+    """What the fold remembers of a page between two looks. A new page's state is `State()`.
+
+    `capture` is that of the current snapshot, `body` the hash of the last whole body (`suspect`: why
+    it could not be trusted). `waiting` is the run of contents, each like the one before it, that
+    differ too much from the page's past; it begins anew with each good look.
+    """
 
     reader: str = ""
     number: int = 0
+    capture: str | None = None
     last_good: datetime | None = None
     words: PageWords | None = None
     present: tuple[Track, ...] = ()
@@ -87,8 +116,9 @@ class State:
     past: tuple[Figures, ...] = ()
     shape: str = ""
     accepted_reasons: tuple[tuple[str, str], ...] = ()
+    rejected: tuple[str, ...] = ()
     body: str | None = None
-    body_suspect: bool = False
+    suspect: tuple[Reason, ...] = ()
     waiting: tuple[Waiting, ...] = ()
 
 
@@ -117,20 +147,406 @@ class Step:
     outcome: Outcome
     reasons: tuple[Reason, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
-    reading: Reading | None = None
     notes: tuple[Reason, ...] = ()
-    """For operators, not readers: the page's shape changed, a profile reads less."""
+    """For operators, not readers: the page's shape changed."""
+    released: tuple[str, ...] = ()
+    """Captures that waited and are now accepted."""
 
 
-__all__ = [
-    "Decisions",
-    "Figures",
-    "Look",
-    "Reader",
-    "Snapshot",
-    "State",
-    "Step",
-    "Track",
-    "Waiting",
-    "short_id",
-]
+def needs_body(state: State, look: Look, reader: Reader, decisions: Decisions) -> bool:
+    """Whether `step` wants this look's bytes: not where they are known to be those seen last."""
+    if look.body is None:
+        return False
+    decided = look.id in decisions.accepted or look.id in decisions.rejected
+    marked = any(mark.capture == look.id for mark in decisions.marks)
+    return decided or marked or look.body != state.body or reader.id != state.reader
+
+
+def step(
+    state: State, look: Look, body: bytes | None, reader: Reader, decisions: Decisions
+) -> Step:
+    """Fold one look into the page's state.
+
+    `body` may be None where `needs_body` says so. Raises DerivationError where the changes found do
+    not turn the old snapshot into the new one: a bug, and nothing is told on the strength of it.
+    """
+    if look.failure is not None or look.body is None:
+        reasons = (look.failure,) if look.failure else ()
+        return Step(state, "failed", reasons)
+    if body is None or not needs_body(state, look, reader, decisions):
+        return _seen_again(state, look)
+    known = tuple(track.initiative for track in state.present)
+    source = Source(body, look.content_type, look.url or reader.page_url)
+    reading = extract(source, reader.profile, known)
+    state = replace(state, body=look.body, suspect=(), reader=reader.id)
+    content = content_of(reading)
+    if look.id in decisions.rejected or (
+        content in state.rejected and look.id not in decisions.accepted
+    ):
+        return _rejected(state, content)
+    at = _Place(look.id, look.at)
+    if look.id in decisions.accepted:
+        forgiven = {(reason.code, reason.detail) for reason in reading.reasons}
+        kept = tuple(sorted(forgiven.union(state.accepted_reasons)))
+        state = replace(state, accepted_reasons=kept)
+        return _accept(state, (_Sight(at, reading, late=True),), look.at, decisions)
+    absolute = tuple(_absolute_signs(state, reading))
+    if absolute:
+        return Step(replace(state, suspect=absolute), "quarantined", absolute)
+    relative = _signs_against_past(state, reading, at, decisions)
+    if relative:
+        return _wait(replace(state, suspect=relative), at, reading, decisions)
+    return _accept(state, (_Sight(at, reading, late=False),), look.at, decisions)
+
+
+def rebase(state: State, look: Look, body: bytes, reader: Reader) -> tuple[State, Snapshot | None]:
+    """Read the current snapshot's capture again with another reader; no change, told to nobody.
+
+    Identities are kept by matching. The snapshot is None where the reading is the same; where the
+    new reader can't read it, the state comes back as it was, still the old reader's.
+    """
+    known = tuple(track.initiative for track in state.present)
+    source = Source(body, look.content_type, look.url or reader.page_url)
+    reading = extract(source, reader.profile, known)
+    if any(True for _ in _absolute_signs(replace(state, words=None), reading)):
+        return state, None
+    sight = _Sight(_Place(look.id, look.at), reading, late=False)
+    base = replace(state, reader=reader.id)
+    moved, snapshot = _advance(base, sight, Decisions())
+    if snapshot is None:
+        return replace(base, shape=reading.shape), None
+    moved = replace(moved, last_good=state.last_good, body=state.body, suspect=state.suspect)
+    moved = replace(moved, waiting=state.waiting)
+    return moved, replace(snapshot, changes=(), after=state.last_good)
+
+
+def content_of(reading: Reading) -> str:
+    """A fingerprint of what a reading says, apart from where it was found."""
+    items = [
+        (section.heading, item.status, item.title, item.description, item.links)
+        for section in reading.sections
+        for item in section.initiatives
+    ]
+    return short_id("r", [reading.title, reading.intro, items])
+
+
+# ------------------------------------------------------------------------------- the single cases
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A capture and its time."""
+
+    capture: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """A reading that is to be believed, where it was first seen, and whether it had to wait."""
+
+    place: _Place
+    reading: Reading
+    late: bool
+
+
+def _seen_again(state: State, look: Look) -> Step:
+    """The bytes seen last: a good page stands, a suspect one was seen once more."""
+    if not state.suspect:
+        return Step(replace(state, last_good=look.at, waiting=()), "unchanged")
+    if state.waiting:
+        last = state.waiting[-1]
+        again = replace(last, looks=last.looks + 1, last_at=look.at)
+        state = replace(state, waiting=(*state.waiting[:-1], again))
+        if _is_believable(state.waiting):
+            return _release(state, look.at, Decisions())
+    return Step(state, "quarantined", state.suspect)
+
+
+def _rejected(state: State, content: str) -> Step:
+    reason = Reason("rejected", "En person har avvisat det här innehållet.")
+    rejected = tuple(sorted({*state.rejected, content}))
+    state = replace(state, rejected=rejected, suspect=(reason,), waiting=())
+    return Step(state, "quarantined", (reason,))
+
+
+def _absolute_signs(state: State, reading: Reading) -> Iterable[Reason]:
+    for reason in reading.reasons:
+        if (reason.code, reason.detail) not in state.accepted_reasons:
+            yield reason
+    if state.words is not None:
+        known = tuple(track.initiative for track in state.present)
+        other = quality.another_page(reading, state.words, known)
+        if other is not None and (other.code, other.detail) not in state.accepted_reasons:
+            yield other
+
+
+def _signs_against_past(
+    state: State, reading: Reading, at: _Place, decisions: Decisions
+) -> tuple[Reason, ...]:
+    if not state.number:
+        return ()
+    old = [track.initiative for track in state.present]
+    matching = _matching(state, reading, at, decisions)
+    return _relative_signs(old, reading, matching, state.past)
+
+
+def _relative_signs(
+    old: Sequence[Initiative], reading: Reading, matching: Matching, past: Sequence[Figures]
+) -> tuple[Reason, ...]:
+    new = reading.initiatives
+    pairs = [pair for pair in matching.pairs if not pair.restored]
+    changed = sum(1 for pair in pairs if diff.kinds_of(old[pair.old], new[pair.new]))
+    return quality.against_past(reading, past, old, gone=len(old) - len(pairs), changed=changed)
+
+
+def _wait(state: State, at: _Place, reading: Reading, decisions: Decisions) -> Step:
+    """Keep a suspect content in the run it continues, or begin a run; release a run long enough."""
+    entry = Waiting(at.capture, at.at, at.at, 1, reading)
+    run: tuple[Waiting, ...] = (entry,)
+    if state.waiting:
+        last = state.waiting[-1]
+        if content_of(last.reading) == content_of(reading):
+            again = replace(last, looks=last.looks + 1, last_at=at.at)
+            run = (*state.waiting[:-1], again)
+        elif _continues(last.reading, reading):
+            run = (*state.waiting, entry)
+    state = replace(state, waiting=run)
+    if _is_believable(run):
+        return _release(state, at.at, decisions)
+    return Step(state, "quarantined", state.suspect)
+
+
+def _continues(before: Reading, now: Reading) -> bool:
+    """Whether `now` is an ordinary edit of `before`."""
+    old = before.initiatives
+    matching = match(old, now.initiatives)
+    return not _relative_signs(old, now, matching, (quality.figures(before),))
+
+
+def _is_believable(run: Sequence[Waiting]) -> bool:
+    looks = sum(entry.looks for entry in run)
+    return looks >= RELEASE_LOOKS and run[-1].last_at - run[0].first_at >= RELEASE_SPAN
+
+
+def _release(state: State, now: datetime, decisions: Decisions) -> Step:
+    """A mass edit has stood long enough: everything that waited in the run is accepted, in order."""
+    sights = tuple(
+        _Sight(_Place(entry.capture, entry.first_at), entry.reading, late=True)
+        for entry in state.waiting
+    )
+    return _accept(state, sights, now, decisions)
+
+
+def _accept(
+    state: State, sights: Sequence[_Sight], seen_last: datetime, decisions: Decisions
+) -> Step:
+    """Believe these readings, one after the other."""
+    first = not state.number
+    snapshots = []
+    notes = []
+    for sight in sights:
+        if state.shape and sight.reading.shape != state.shape:
+            text = f"Sidans uppbyggnad har ändrats: {state.shape} → {sight.reading.shape}."
+            notes.append(Reason("shape_changed", text, detail=sight.reading.shape))
+        state, snapshot = _advance(state, sight, decisions)
+        if snapshot is not None:
+            snapshots.append(snapshot)
+    state = replace(state, last_good=seen_last, waiting=(), suspect=())
+    outcome: Outcome = "first" if first else "changed" if snapshots else "unchanged"
+    return Step(
+        state,
+        outcome,
+        snapshots=tuple(snapshots),
+        notes=tuple(notes),
+        released=tuple(sight.place.capture for sight in sights if sight.late),
+    )
+
+
+def _advance(
+    state: State, sight: _Sight, decisions: Decisions
+) -> tuple[State, Snapshot | None]:
+    """The state after one reading to be believed, and its snapshot where anything changed."""
+    reading, place = sight.reading, sight.place
+    matching = _matching(state, reading, place, decisions)
+    old = [track.initiative for track in state.present]
+    departed = [track.initiative for track in state.departed]
+    new = reading.initiatives
+    differences = diff.compare(old, new, matching, departed)
+    diff.verify_replay(old, new, matching, differences)
+    words = diff.compare_words(state.words, reading.words) if state.words else ()
+    state = replace(state, shape=reading.shape)
+    tracks = _tracks(state, sight, matching, decisions)
+    if state.number and not differences and not words:
+        marked = any(mark.capture == place.capture for mark in decisions.marks)
+        state = replace(state, last_good=place.at)
+        return (_remembering(state, tracks) if marked else state), None
+    number = state.number + 1
+    paired = {pair.old for pair in matching.pairs if not pair.restored}
+    back = {pair.old for pair in matching.pairs if pair.restored}
+    left = [
+        replace(track, left_at=place.at)
+        for index, track in enumerate(state.present)
+        if index not in paired
+    ]
+    stayed_away = [track for index, track in enumerate(state.departed) if index not in back]
+    changes: tuple[Change, ...] = ()
+    if state.number:
+        frame = _Frame(state, sight, number)
+        changes = (
+            *(frame.of_words(difference) for difference in words),
+            *(frame.of_initiative(difference, tracks) for difference in differences),
+        )
+    snapshot = Snapshot(
+        number=number,
+        capture=place.capture,
+        at=place.at,
+        after=state.last_good,
+        words=reading.words,
+        tracks=tracks,
+        departed=(*stayed_away, *left),
+        changes=changes,
+    )
+    state = replace(
+        state,
+        number=number,
+        capture=place.capture,
+        last_good=place.at,
+        words=snapshot.words,
+        present=snapshot.tracks,
+        departed=snapshot.departed,
+        past=(*state.past, quality.figures(reading))[-PAST_READINGS:],
+    )
+    return state, snapshot
+
+
+def _matching(state: State, reading: Reading, at: _Place, decisions: Decisions) -> Matching:
+    old = [track.initiative for track in state.present]
+    departed = [track.initiative for track in state.departed]
+    return match(old, reading.initiatives, departed, _constraints(state, at.capture, decisions))
+
+
+def _constraints(state: State, capture: str, decisions: Decisions) -> Constraints:
+    """Decisions that name an initiative of this capture, as indices for the matching."""
+    present = {seen: index for index, track in enumerate(state.present) for seen in track.seen}
+    departed = {seen: index for index, track in enumerate(state.departed) for seen in track.seen}
+
+    def links(
+        pairs: Iterable[tuple[Observation, Observation]], where: dict[Observation, int]
+    ) -> frozenset[tuple[int, int]]:
+        both = [*pairs, *((right, left) for left, right in pairs)]
+        return frozenset(
+            (where[left], right.ordinal)
+            for left, right in both
+            if right.capture == capture and left in where
+        )
+
+    same, different = decisions.same, decisions.different
+    return Constraints(
+        same=links(same, present),
+        different=links(different, present),
+        same_departed=links(same, departed),
+        different_departed=links(different, departed),
+    )
+
+
+def _tracks(
+    state: State, sight: _Sight, matching: Matching, decisions: Decisions
+) -> tuple[Track, ...]:
+    """The tracks of the new snapshot in page order: matched ones go on, the others begin here."""
+    came_from: dict[int, Track] = {
+        pair.new: (state.departed if pair.restored else state.present)[pair.old]
+        for pair in matching.pairs
+    }
+    headings = [
+        section.heading for section in sight.reading.sections for _ in section.initiatives
+    ]
+    tracks = []
+    for ordinal, initiative in enumerate(sight.reading.initiatives):
+        seen = Observation(sight.place.capture, ordinal)
+        before = came_from.get(ordinal)
+        if before is None:
+            track_id = short_id("i", [seen.capture, seen.ordinal])
+            tracks.append(Track(track_id, initiative, headings[ordinal], (seen,)))
+            continue
+        changed = bool(diff.kinds_of(before.initiative, initiative)) or before.left_at is not None
+        remembered = changed or seen in decisions.marks
+        tracks.append(
+            Track(
+                before.id,
+                initiative if changed else before.initiative,
+                headings[ordinal],
+                (*before.seen, seen) if remembered and seen not in before.seen else before.seen,
+            )
+        )
+    return tuple(tracks)
+
+
+def _remembering(state: State, tracks: Sequence[Track]) -> State:
+    """The same snapshot, its tracks also remembering the observations named by a decision."""
+    seen = {track.id: track.seen for track in tracks}
+    present = tuple(
+        replace(track, seen=seen.get(track.id, track.seen)) for track in state.present
+    )
+    return replace(state, present=present)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What every change between two snapshots has in common."""
+
+    state: State
+    sight: _Sight
+    number: int
+
+    def of_words(self, difference: diff.WordsDifference) -> Change:
+        parts = [self.sight.place.capture, "page", difference.field, difference.old_text]
+        return self._placed(
+            Change(
+                "page",
+                ("reworded",),
+                field=difference.field,
+                old_text=difference.old_text,
+                new_text=difference.new_text,
+                id=short_id("c", [*parts, difference.new_text]),
+            )
+        )
+
+    def of_initiative(self, difference: diff.Difference, tracks: Sequence[Track]) -> Change:
+        restored = "restored" in difference.kinds
+        old_track = None
+        if difference.old_index is not None and not restored:
+            old_track = self.state.present[difference.old_index]
+        new_track = None if difference.new_index is None else tracks[difference.new_index]
+        track = new_track or old_track
+        new_seen = None
+        if difference.new_index is not None:
+            new_seen = Observation(self.sight.place.capture, difference.new_index)
+        old_seen = old_track.seen[-1] if old_track else None
+        name = new_seen or old_seen
+        parts = [self.sight.place.capture, difference.kinds]
+        parts += [name.capture, name.ordinal] if name else []
+        return self._placed(
+            Change(
+                "initiative",
+                difference.kinds,
+                old=None if restored else difference.old,
+                new=difference.new,
+                certainty=difference.certainty,
+                signals=difference.signals,
+                track=track.id if track else None,
+                id=short_id("c", parts),
+                old_seen=old_seen,
+                new_seen=new_seen,
+            )
+        )
+
+    def _placed(self, change: Change) -> Change:
+        return replace(
+            change,
+            after=self.state.last_good,
+            before=self.sight.place.at,
+            old_snapshot=self.state.number,
+            new_snapshot=self.number,
+            late=self.sight.late,
+        )

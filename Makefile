@@ -1,0 +1,110 @@
+# Everything here builds .venv itself, from locks with hashes: needs Python 3.11+, pip and make.
+#
+#   make demo     a small town's page goes through four editions; see what people are told
+#   make test     the suite (make slow: the longer judges; make check: format, lint, types, floors, docs)
+#   make system   Debian packages that some tests drive for real; they skip by name where missing
+#   make lock     resolve pyproject.toml anew (needs uv)
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PY     := $(BIN)/python
+SHELL  := /bin/bash
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+SHIPPED := $(VENV)/.shipped
+DEV     := $(VENV)/.dev
+SYSTEM_PACKAGES := buildah chromium debootstrap dovecot-imapd fonts-dejavu-core openssl postfix \
+                   prometheus shellcheck wget
+
+.PHONY: help demo test check slow all bench fuzz year image system lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n '3,6s/^# *//p' Makefile
+
+# --- the environment ---------------------------------------------------------------------------
+
+# A Python without ensurepip (Debian's, without python3-venv) can still fill one by its own pip.
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Visionsvakt needs Python 3.11 or later; say which: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); $(PYTHON) -m venv --without-pip $(VENV); }
+
+PIP = $$($(PY) -c 'import pip' 2>/dev/null && echo $(PY) -m pip || echo $(PYTHON) -m pip --python $(PY))
+INSTALL = $(PIP) install --quiet --require-hashes --only-binary :all:
+
+$(SHIPPED): requirements.lock requirements-build.lock pyproject.toml | $(PY)
+	@echo "Installing what Visionsvakt runs on into $(VENV) (pinned, with hashes) …" >&2
+	@$(INSTALL) -r requirements.lock -r requirements-build.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements-dev.lock $(SHIPPED)
+	@echo "Installing what the tests and checks need …" >&2
+	@$(INSTALL) -r requirements-dev.lock
+	@touch $@
+
+# --- use ---------------------------------------------------------------------------------------
+
+demo: $(SHIPPED)
+	@$(BIN)/visionsvakt demo $(ARGS)
+
+# --- judge -------------------------------------------------------------------------------------
+
+PYTEST = $(PY) -m pytest -n $(or $(JOBS),auto) --dist worksteal
+
+test: $(DEV)
+	@$(PYTEST) $(ARGS)
+
+slow: $(DEV)
+	@$(PYTEST) -m slow $(ARGS)
+
+check: $(DEV)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(PY) -m pytest -q tests/test_floors.py tests/test_docs.py
+
+all: check test slow
+
+# --- measure -----------------------------------------------------------------------------------
+
+BENCHMARKS = $(filter-out benchmarks/__init__.py,$(wildcard benchmarks/*.py))
+
+bench: $(DEV)
+	@for file in $(BENCHMARKS); do \
+	  if grep -q '__main__' $$file; then \
+	    name=$$(basename $$file .py); echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; \
+	  fi; \
+	done
+
+fuzz: $(DEV)
+	@$(PY) -m tests.fuzz $(ARGS)
+
+year: $(DEV)
+	@$(PY) -m tests.year $(ARGS)
+
+# --- build -------------------------------------------------------------------------------------
+
+image:
+	@ops/image.sh $(ARGS)
+
+system:
+	@SYSTEM_PACKAGES="$(SYSTEM_PACKAGES)" ops/system.sh
+
+# --- keep --------------------------------------------------------------------------------------
+
+# Valid for every Python that pyproject.toml admits; no index or file address is written down.
+UV ?= uv
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+          --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(ARGS)
+
+lock:
+	@$(COMPILE) pyproject.toml --extra postgresql --output-file requirements.lock
+	@$(COMPILE) --group pyproject.toml:build --output-file requirements-build.lock
+	@$(COMPILE) pyproject.toml --extra postgresql --group dev --constraints requirements.lock \
+	  --constraints requirements-build.lock --output-file requirements-dev.lock
+
+clean:
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,409 @@
+"""Who is who between two snapshots of one page: the heart of it, pure.
+
+First what is told by exact keys, from the whole initiative down to a title or a text that is the
+only one of its kind. What is left over is compared by likeness, and the pairs that best explain the
+page as a whole are chosen together, never one by one. A pair must be likely in itself (threshold)
+and likelier than what its ends could be instead (margin). Only then are matched pairs compared:
+differences between unmatched lists invent renames.
+
+`Pair.certainty` is the probability that the pair is right, as measured by benchmarks/identity.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from monitor.identity.address import address_key
+from monitor.identity.assign import Edge, assign, components, total
+from monitor.identity.likeness import (
+    Face,
+    Likeness,
+    faces,
+    is_swap,
+    link_likeness,
+    plausible,
+    shared_addresses,
+    text_likeness,
+    title_likeness,
+)
+from monitor.model import Initiative
+from monitor.text import heading_key, same_key
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """`old` and `new` (indexes) are one initiative. Where `restored`, `old` indexes `departed`.
+
+    `certainty` in 0..1; `score` the pair's own likelihood in 0..1, `runner_up` that of the best
+    other partner of either end (0: nobody came near).
+    """
+
+    old: int
+    new: int
+    certainty: float
+    score: float
+    runner_up: float
+    restored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The pairs, each old, new and departed index at most once; the rest came or left.
+
+    `doubts_old` and `doubts_new`: (index, likelihood of the best pair that was not made) of ends
+    that stayed free though somebody came near. What is not named stayed free without doubt.
+    """
+
+    pairs: tuple[Pair, ...]
+    doubts_old: tuple[tuple[int, float], ...] = ()
+    doubts_new: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """What people decided: (old or departed index, new index) that must, or must not, be a pair."""
+
+    same: frozenset[tuple[int, int]] = frozenset()
+    different: frozenset[tuple[int, int]] = frozenset()
+    same_departed: frozenset[tuple[int, int]] = frozenset()
+    different_departed: frozenset[tuple[int, int]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One partner considered: its index, the likelihood in 0..1 and what it is made of."""
+
+    index: int
+    departed: bool
+    score: float
+    likeness: Likeness
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one new initiative got its partner or none. `candidates`: best first.
+
+    `by` says how: `decided`, `exact`, `likeness`, or `none` where nobody was near enough.
+    """
+
+    new: int
+    by: str
+    pair: Pair | None
+    candidates: tuple[Candidate, ...]
+
+
+_THRESHOLD = 0.0
+"""Log-odds below which two are two, however lonely both are."""
+_MARGIN = 0.35
+"""Log-odds by which an assignment must beat the best one without a pair that is itself unsure."""
+_SURE = 2.2
+"""Log-odds from which a pair needs no margin: one of the two IS it, and the likelier is told."""
+_EXACT_CERTAINTY = 0.999
+_LONG_TEXT = 25
+"""Characters from which a description alone can tell who is who."""
+
+
+def match(
+    old: Sequence[Initiative],
+    new: Sequence[Initiative],
+    departed: Sequence[Initiative] = (),
+    constraints: Constraints = Constraints(),  # noqa: B008  (frozen)
+) -> Matching:
+    """The likeliest pairing of `old` with `new`, and of what is left of `new` with `departed`.
+
+    Pure; the order of `old` and `new` is the page's (neighbours are weak evidence), that of
+    `departed` is from the longest gone to the latest.
+    """
+    return _Matcher(old, new, departed, constraints).matching()
+
+
+def explain(
+    old: Sequence[Initiative],
+    new: Sequence[Initiative],
+    departed: Sequence[Initiative] = (),
+    constraints: Constraints = Constraints(),  # noqa: B008  (frozen)
+) -> tuple[Explanation, ...]:
+    """For each new initiative that is not the very same as before: who was considered, and why."""
+    return _Matcher(old, new, departed, constraints).explanations()
+
+
+class _Matcher:
+    """One run. `self.partner` grows from exact to likely; nothing is taken back."""
+
+    def __init__(
+        self,
+        old: Sequence[Initiative],
+        new: Sequence[Initiative],
+        departed: Sequence[Initiative],
+        constraints: Constraints,
+    ) -> None:
+        self._old, self._new, self._departed = old, new, departed
+        self._constraints = constraints
+        # Both kinds of past in one list: indexes from len(old) on are the departed.
+        self._past = [*old, *departed]
+        self._forbidden = constraints.different | {
+            (index + len(old), other) for index, other in constraints.different_departed
+        }
+        self._free_old = dict.fromkeys(range(len(old)))
+        self._free_new = dict.fromkeys(range(len(new)))
+        self._free_departed = dict.fromkeys(range(len(old), len(self._past)))
+        self._pairs: list[Pair] = []
+        self._by: dict[int, str] = {}
+        self._likeness: dict[Edge, Likeness] = {}
+        self._odds: dict[Edge, float] = {}
+        self._run()
+
+    # -- what is asked for ------------------------------------------------------------------
+
+    def matching(self) -> Matching:
+        best_old: dict[int, float] = {}
+        best_new: dict[int, float] = {}
+        for (left, right), odds in self._odds.items():
+            if left in self._free_old and right in self._free_new:
+                best_old[left] = max(best_old.get(left, 0.0), _probability(odds))
+            if right in self._free_new and (left in self._free_old or left in self._free_departed):
+                best_new[right] = max(best_new.get(right, 0.0), _probability(odds))
+        return Matching(
+            pairs=tuple(sorted(self._pairs, key=lambda pair: pair.new)),
+            doubts_old=tuple(sorted(best_old.items())),
+            doubts_new=tuple(sorted(best_new.items())),
+        )
+
+    def explanations(self) -> tuple[Explanation, ...]:
+        pairs = {pair.new: pair for pair in self._pairs}
+        candidates: dict[int, list[Candidate]] = defaultdict(list)
+        size = len(self._old)
+        for (left, right), likeness in self._likeness.items():
+            gone = left >= size
+            score = _probability(self._odds[left, right])
+            candidates[right].append(Candidate(left - size * gone, gone, score, likeness))
+        told = []
+        for index, item in enumerate(self._new):
+            pair = pairs.get(index)
+            if pair and not pair.restored and self._old[pair.old] == item:
+                continue
+            best = sorted(candidates[index], key=lambda one: (-one.score, one.departed, one.index))
+            told.append(Explanation(index, self._by.get(index, "none"), pair, tuple(best)))
+        return tuple(told)
+
+    # -- the run ----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        size = len(self._old)
+        for left, right in sorted(self._constraints.same):
+            self._take(left, right, _EXACT_CERTAINTY, "decided")
+        for left, right in sorted(self._constraints.same_departed):
+            self._take(left + size, right, _EXACT_CERTAINTY, "decided")
+        # Whole and raw first: on most looks nearly everything is done by one dictionary.
+        self._by_key(self._free_old, lambda item: item, several=True)
+        self._by_key(
+            self._free_old, lambda item: (item.title, item.description, item.status), several=False
+        )
+        if self._free_new and self._free_old:
+            self._by_key(self._free_old, _whole_key, several=True)
+            self._by_key(self._free_old, _title_and_text, several=False)
+        if self._free_new and self._free_departed:
+            self._come_back_unchanged()
+        if self._free_new and (self._free_old or self._free_departed):
+            self._by_likeness()
+
+    def _take(self, left: int, right: int, certainty: float, by: str) -> None:
+        free = self._free_old if left < len(self._old) else self._free_departed
+        if left in free and right in self._free_new:
+            self._keep(left, right, certainty, 1.0, 0.0)
+            self._by[right] = by
+
+    def _keep(
+        self, left: int, right: int, certainty: float, score: float, runner_up: float
+    ) -> None:
+        restored = left >= len(self._old)
+        del (self._free_departed if restored else self._free_old)[left]
+        del self._free_new[right]
+        index = left - len(self._old) if restored else left
+        self._pairs.append(Pair(index, right, certainty, score, runner_up, restored))
+
+    def _by_key(
+        self,
+        free: Mapping[int, None],
+        key: Callable[[Initiative], Hashable],
+        *,
+        several: bool,
+    ) -> None:
+        """Pair what has equal keys. `several`: equal keys mean equal things, any pairing is right;
+        else only a key that one free initiative has on either side tells anything."""
+        mine = _groups(self._past, free, key)
+        yours = _groups(self._new, self._free_new, key)
+        for value, lefts in mine.items():
+            rights = yours.get(value, [])
+            if not rights or (not several and len(lefts) + len(rights) > 2):
+                continue
+            pairs = list(zip(lefts, rights, strict=False))
+            if any(pair in self._forbidden for pair in pairs):
+                continue
+            for left, right in pairs:
+                self._take(left, right, _EXACT_CERTAINTY, "exact")
+
+    def _come_back_unchanged(self) -> None:
+        """What left and is back word for word, unless somebody still here fits as well."""
+        near = {heading_key(self._old[index].title) for index in self._free_old}
+        mine = _groups(self._past, self._free_departed, _title_and_text)
+        yours = _groups(self._new, self._free_new, _title_and_text)
+        for value, rights in yours.items():
+            lefts = mine.get(value, [])
+            if not lefts or heading_key(self._new[rights[0]].title) in near:
+                continue
+            # The latest to leave is the likeliest to return.
+            for left, right in zip(reversed(lefts), rights, strict=False):
+                if (left, right) not in self._forbidden:
+                    self._take(left, right, _EXACT_CERTAINTY, "exact")
+
+    def _by_likeness(self) -> None:
+        worths = self._weigh_leftovers()
+        for group in components(worths):
+            chosen = assign(group)
+            best = sum(group[edge] for edge in chosen)
+            for edge in sorted(chosen):
+                odds = group[edge] + _THRESHOLD
+                margin = self._margin(group, edge, best) if len(group) > 1 else odds
+                if odds < _SURE and margin < _MARGIN:
+                    continue
+                left, right = edge
+                rival = max(
+                    (self._odds[other] for other in group if _rivals(other, edge)),
+                    default=-math.inf,
+                )
+                certainty = _certainty(odds, margin, self._likeness[edge])
+                self._keep(left, right, certainty, _probability(odds), _probability(rival))
+                self._by[right] = "likeness"
+
+    def _margin(self, group: Mapping[Edge, float], edge: Edge, best: float) -> float:
+        """How much worse the best explanation of the group is that does without the pair."""
+        without = {other: worth for other, worth in group.items() if other != edge}
+        return best - total(without)
+
+    def _weigh_leftovers(self) -> dict[Edge, float]:
+        lefts = [*self._free_old, *self._free_departed]
+        rights = list(self._free_new)
+        prepared = faces(
+            [*(self._past[left] for left in lefts), *(self._new[right] for right in rights)],
+            self._new,
+        )
+        mine, yours = prepared[: len(lefts)], prepared[len(lefts) :]
+        common = shared_addresses(self._new)
+        around = _Around(self._pairs, len(self._old), len(self._new))
+        worths: dict[Edge, float] = {}
+        for first, second in plausible(mine, yours):
+            edge = lefts[first], rights[second]
+            if edge in self._forbidden:
+                continue
+            present = edge[0] < len(self._old)
+            likeness = _likeness(
+                mine[first],
+                yours[second],
+                common,
+                around.agreement(*edge) if present else 0.0,
+            )
+            odds = log_odds(likeness, present=present)
+            self._likeness[edge] = likeness
+            self._odds[edge] = odds
+            if odds > _THRESHOLD:
+                worths[edge] = odds - _THRESHOLD
+        return worths
+
+
+class _Around:
+    """Which matched initiatives stand nearest before and after each place, on both pages."""
+
+    def __init__(self, pairs: Iterable[Pair], old: int, new: int) -> None:
+        forward = {pair.old: pair.new for pair in pairs if not pair.restored}
+        self._before_old, self._after_old = _nearest(old, forward)
+        self._before_new, self._after_new = _nearest(new, {one: one for one in forward.values()})
+
+    def agreement(self, old: int, new: int) -> float:
+        """0, 0.5 or 1: the neighbour before and the one after are the same."""
+        before = self._before_old[old] == self._before_new[new]
+        after = self._after_old[old] == self._after_new[new]
+        return (before + after) / 2
+
+
+def _nearest(size: int, named: Mapping[int, int]) -> tuple[list[int], list[int]]:
+    before, last = [], -1
+    for index in range(size):
+        before.append(last)
+        last = named.get(index, last)
+    after, last = [], -1
+    for index in reversed(range(size)):
+        after.append(last)
+        last = named.get(index, last)
+    return before, after[::-1]
+
+
+def _groups(
+    items: Sequence[Initiative], free: Iterable[int], key: Callable[[Initiative], Hashable]
+) -> dict[Hashable, list[int]]:
+    groups: dict[Hashable, list[int]] = {}
+    for index in free:
+        groups.setdefault(key(items[index]), []).append(index)
+    return groups
+
+
+def _title_and_text(item: Initiative) -> Hashable:
+    return heading_key(item.title), same_key(item.description)
+
+
+def _whole_key(item: Initiative) -> Hashable:
+    links = sorted((same_key(link.text), address_key(link.href or "")) for link in item.links)
+    return same_key(item.title), same_key(item.description), item.status, tuple(links)
+
+
+def _rivals(one: Edge, other: Edge) -> bool:
+    return one != other and (one[0] == other[0] or one[1] == other[1])
+
+
+def _likeness(left: Face, right: Face, common: frozenset[str], neighbours: float) -> Likeness:
+    return Likeness(
+        title=title_likeness(left, right),
+        text=text_likeness(left, right),
+        links=link_likeness(left, right, common),
+        section=left.status == right.status,
+        neighbours=neighbours,
+        swapped=is_swap(left, right),
+    )
+
+
+def log_odds(likeness: Likeness, *, present: bool) -> float:
+    """The pair's log-odds of being one initiative; `present`: the old one stood there until now."""
+    odds = -1.5 + 7.0 * likeness.title**2 - 2.5
+    if likeness.title == 1.0:
+        odds += 2.0
+    if likeness.text is not None:
+        odds += -3.0 + 10.0 * _smooth(likeness.text, 0.15, 0.75)
+    if likeness.links is not None:
+        odds += 3.2 * likeness.links - 0.7
+    if present:
+        odds += 0.4 if likeness.section else -0.2
+        odds += 0.8 * likeness.neighbours
+    else:
+        odds -= 0.8
+    if likeness.swapped:
+        odds -= 4.0
+    return odds
+
+
+def _smooth(value: float, low: float, high: float) -> float:
+    """From 0 at `low` to 1 at `high`, without corners."""
+    share = min(1.0, max(0.0, (value - low) / (high - low)))
+    return share * share * (3.0 - 2.0 * share)
+
+
+def _probability(odds: float) -> float:
+    if odds < -40:
+        return 0.0
+    return 1.0 / (1.0 + math.exp(-odds))
+
+
+def _certainty(odds: float, margin: float, likeness: Likeness) -> float:
+    return min(0.995, _probability(min(odds, margin) + 1.0))

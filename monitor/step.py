@@ -523,6 +523,8 @@ class _Frame:
         if difference.new_index is not None:
             new_seen = Observation(self.sight.place.capture, difference.new_index)
         old_seen = old_track.seen[-1] if old_track else None
+        if restored and new_track is not None:
+            old_seen = new_track.seen[-2]
         name = new_seen or old_seen
         parts = [self.sight.place.capture, difference.kinds]
         parts += [name.capture, name.ordinal] if name else []

@@ -1,0 +1,217 @@
+"""A person corrects us: accept, reject, same, different, undo. Always by whom and why, always reversible.
+
+A decision names captures and observations, never derived ids, so that every later derivation keeps
+it. What was told is not told again; what it put wrong is put right in the next digest («rättelse»).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from monitor.errors import UsageError
+from monitor.model import Observation
+from notifications.subscriptions import Subscription
+from pipeline.check import Cause, tell_changes
+from pipeline.derive import Derived, derive_again, join_lives
+from pipeline.watched import Watched
+from snapshots import derived, facts, watch
+from snapshots.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Who decided, why, and when."""
+
+    by: str
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A decision's number, and what the histories of its pages came to."""
+
+    number: int
+    derived: tuple[Derived, ...]
+
+
+Pages = Mapping[str, Watched]
+"""The configured pages by their key."""
+
+
+def accept(
+    database: Database,
+    pages: Pages,
+    capture: str,
+    signed: Signed,
+    subscriptions: Sequence[Subscription],
+) -> Settled:
+    """Believe this capture whatever its signs; what it changed is told, marked as found late."""
+    page = _page_of_capture(database, pages, capture)
+    decision = facts.NewDecision("accept", page=page.key, capture=capture)
+    return _settle(database, [page], decision, signed, subscriptions, "look")
+
+
+def reject(
+    database: Database,
+    pages: Pages,
+    capture: str,
+    signed: Signed,
+    subscriptions: Sequence[Subscription],
+) -> Settled:
+    """Never believe this capture, nor the same content again, also where it was believed before."""
+    page = _page_of_capture(database, pages, capture)
+    decision = facts.NewDecision("reject", page=page.key, capture=capture)
+    return _settle(database, [page], decision, signed, subscriptions, "correction")
+
+
+def same(
+    database: Database,
+    pages: Pages,
+    initiatives: tuple[str, str],
+    signed: Signed,
+    subscriptions: Sequence[Subscription],
+) -> Settled:
+    """Two initiatives are one: the later goes on where the earlier left, or both are one life."""
+    with database.read() as conn:
+        left, right = (_tracks_of(conn, initiative) for initiative in initiatives)
+        if {track.track for track in left} & {track.track for track in right}:
+            raise UsageError(
+                f"{initiatives[0]} och {initiatives[1]} är redan samma insats: inget att besluta."
+            )
+        earlier, later = _joint(left, right, initiatives)
+    decision = facts.NewDecision("same", page=later.page, left=earlier.last, right=later.first)
+    touched = _pages(pages, (earlier.page, later.page))
+    return _settle(database, touched, decision, signed, subscriptions, "correction")
+
+
+def different(
+    database: Database,
+    pages: Pages,
+    change: str,
+    signed: Signed,
+    subscriptions: Sequence[Subscription],
+) -> Settled:
+    """What a change took for one initiative is two: one left and another came."""
+    with database.read() as conn:
+        found = derived.stored_change(conn, change)
+    if found is None:
+        raise UsageError(f"{change}: ingen sådan ändring finns. Se id i visionsvakt changes --json.")
+    if found.old_seen is None or found.new_seen is None:
+        raise UsageError(
+            f"{change}: ändringen gäller inte två lägen av en insats, så det finns inget att skilja åt."
+        )
+    decision = facts.NewDecision(
+        "different", page=found.page, left=found.old_seen, right=found.new_seen
+    )
+    touched = _pages(pages, (found.page,))
+    return _settle(database, touched, decision, signed, subscriptions, "correction")
+
+
+def undo(
+    database: Database,
+    pages: Pages,
+    number: int,
+    signed: Signed,
+    subscriptions: Sequence[Subscription],
+) -> Settled:
+    """Take a decision back. The decision and its undoing both stay on record."""
+    with database.read() as conn:
+        earlier = facts.decision(conn, number)
+    if earlier is None or earlier.kind not in ("accept", "reject", "same", "different"):
+        raise UsageError(f"Beslut {number} finns inte. Se numren i visionsvakt history --json.")
+    if earlier.undone:
+        raise UsageError(f"Beslut {number} är redan återtaget.")
+    keys = {earlier.page, *earlier.pages} - {None}
+    decision = facts.NewDecision("undo", page=earlier.page, undoes=number)
+    touched = _pages(pages, tuple(key for key in keys if key is not None))
+    return _settle(database, touched, decision, signed, subscriptions, "correction")
+
+
+def _settle(
+    database: Database,
+    pages: Sequence[Watched],
+    decision: facts.NewDecision,
+    signed: Signed,
+    subscriptions: Sequence[Subscription],
+    cause: Cause,
+) -> Settled:
+    """The decision, what follows from it and what is to be told: one transaction."""
+    with database.write() as conn:
+        for page in sorted(pages, key=lambda page: page.key):
+            watch.lock(conn, page.key)
+        number = facts.decide(conn, decision, by=signed.by, why=signed.why, at=signed.at)
+        results = [derive_again(conn, page) for page in pages]
+        for group in {page.group for page in pages}:
+            join_lives(conn, group)
+        for page, result in zip(pages, results, strict=True):
+            tell_changes(conn, page, result, subscriptions, now=signed.at, cause=cause)
+    return Settled(number, tuple(results))
+
+
+@dataclass(frozen=True, slots=True)
+class _Presence:
+    """A track from its first observation to its last, and when it stood on its page."""
+
+    track: str
+    page: str
+    first: Observation
+    last: Observation
+    from_at: datetime
+    to_at: datetime | None
+
+
+def _tracks_of(conn: Connection, initiative: str) -> list[_Presence]:
+    found = [
+        _Presence(
+            summary.track,
+            summary.page,
+            summary.observations[0][1],
+            summary.observations[-1][1],
+            summary.contents[0][0],
+            summary.contents[-1][1],
+        )
+        for summary in derived.tracks_of_life(conn, initiative)
+    ]
+    if not found:
+        raise UsageError(f"{initiative}: ingen sådan insats finns. Se id i visionsvakt show --json.")
+    return found
+
+
+def _joint(
+    left: Sequence[_Presence], right: Sequence[_Presence], names: tuple[str, str]
+) -> tuple[_Presence, _Presence]:
+    """The two presences a decision binds: on one page where the lives meet there, else any two."""
+    for one in left:
+        for other in right:
+            if one.page != other.page:
+                continue
+            earlier, later = sorted((one, other), key=lambda presence: presence.from_at)
+            if earlier.to_at is None or earlier.to_at > later.from_at:
+                raise UsageError(
+                    f"{names[0]} och {names[1]} står på sidan samtidigt och kan inte vara samma insats."
+                )
+            return earlier, later
+    earlier, later = sorted((left[0], right[0]), key=lambda presence: presence.from_at)
+    return earlier, later
+
+
+def _page_of_capture(database: Database, pages: Pages, capture: str) -> Watched:
+    with database.read() as conn:
+        key = facts.page_of(conn, capture)
+    if key is None:
+        raise UsageError(
+            f"{capture}: ingen sådan hämtning finns. Se id i visionsvakt quarantine list."
+        )
+    return _pages(pages, (key,))[0]
+
+
+def _pages(pages: Pages, keys: Sequence[str]) -> list[Watched]:
+    missing = [key for key in keys if key not in pages]
+    if missing:
+        raise UsageError(f"Sidan {missing[0]} finns inte i konfigurationen. Lägg till den igen.")
+    return [pages[key] for key in dict.fromkeys(keys)]

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from monitor.errors import DerivationError
 from monitor.identity.address import address_key
@@ -16,6 +16,8 @@ from monitor.identity.match import Matching
 from monitor.model import Initiative, Kind, Link, PageWords
 from monitor.signals import signals
 from monitor.text import same, same_key
+
+_Frozen: TypeAlias = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ def verify_replay(
     """
     partner = {pair.new: pair.old for pair in matching.pairs if not pair.restored}
     told_old: set[int] = set()
-    rebuilt: list[Hashable] = []
+    rebuilt: list[_Frozen] = []
     for one in differences:
         if one.kinds == ("removed",):
             if one.old_index is None or one.old_index in told_old:
@@ -224,7 +226,7 @@ def _title(difference: Difference) -> str:
 
 
 def _fields(item: Initiative, known: Initiative | None = None) -> dict[str, Any]:
-    """The fields as compared. Where `known` has an address (or none) for what is null, it counts."""
+    """The fields as compared. Where links equal those of `known` but for null ones, its count."""
     links = item.links
     if known is not None and links != known.links and _same_links(links, known.links):
         links = known.links
@@ -257,7 +259,7 @@ def _replayed(
     return result
 
 
-def _frozen(fields: dict[str, Any]) -> Hashable:
+def _frozen(fields: dict[str, Any]) -> _Frozen:
     return tuple(
         (name, tuple(map(tuple, value)) if isinstance(value, list) else value)
         for name, value in fields.items()

@@ -17,9 +17,9 @@ _PORTS = {"http": ":80", "https": ":443"}
 def address_key(href: str) -> str:
     """The identity of an address: two addresses with equal keys lead to the same page.
 
-    In SiteVision's `/slug.4.<hex>.html` the hexadecimal number is the page; the slug and the folders
-    above it change freely. Session ids, `sv.*` and `state` parameters and the millisecond stamps in
-    `/download/` and `/images/` are dropped; http and https are one.
+    In SiteVision's `/slug.4.<hex>.html` the hexadecimal number is the page; the slug and the
+    folders above it change freely. Session ids, `sv.*` and `state` parameters and the millisecond
+    stamps in `/download/` and `/images/` are dropped; http and https are one.
     """
     try:
         parts = urlsplit(href.strip())

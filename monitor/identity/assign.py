@@ -1,4 +1,4 @@
-"""The best way to pair two sides: optimal, not greedy, over the few pairs that are worth anything."""
+"""The best way to pair two sides: optimal, not greedy, over the few pairs worth anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How alike two initiatives are: title, text, links, section and neighbours, each in 0..1 or unknown.
+"""How alike two initiatives are: title, text, links, section, neighbours; 0..1 or unknown.
 
 Words weigh by how rare they are on the page, so that what all initiatives say («vi», «kommunen»,
 a template's sentences) says little about who is who. Everything is computed for leftovers only.

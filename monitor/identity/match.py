@@ -110,7 +110,7 @@ def match(
     old: Sequence[Initiative],
     new: Sequence[Initiative],
     departed: Sequence[Initiative] = (),
-    constraints: Constraints = Constraints(),  # noqa: B008  (frozen)
+    constraints: Constraints = Constraints(),
 ) -> Matching:
     """The likeliest pairing of `old` with `new`, and of what is left of `new` with `departed`.
 
@@ -124,7 +124,7 @@ def explain(
     old: Sequence[Initiative],
     new: Sequence[Initiative],
     departed: Sequence[Initiative] = (),
-    constraints: Constraints = Constraints(),  # noqa: B008  (frozen)
+    constraints: Constraints = Constraints(),
 ) -> tuple[Explanation, ...]:
     """For each new initiative that is not the very same as before: who was considered, and why."""
     return _Matcher(old, new, departed, constraints).explanations()

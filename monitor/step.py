@@ -1,8 +1,8 @@
-"""The fold, pure: (state of a page, one look, its bytes, decisions) -> new state, snapshots, changes.
+"""The fold, pure: (state of a page, one look, its bytes, decisions) -> new state and changes.
 
-Everything derived comes from folding a page's looks in order of time through `step`; a new look, an
-import, a decision and a rebuild all take this one road. No clock, no network, no database: times are
-those of the looks, so that a rebuild releases from quarantine exactly what was released before.
+Everything derived comes from folding a page's looks in order of time through `step`; a new look,
+an import, a decision and a rebuild all take this one road. No clock, no network, no database: times
+are those of the looks, so that a rebuild releases from quarantine exactly what it released before.
 
 What a look comes to:
 
@@ -79,7 +79,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One good reading's figures, for comparison with later ones. `counts`: (status, initiatives)."""
+    """One good reading's figures, to compare later ones with. `counts`: (status, initiatives)."""
 
     counts: tuple[tuple[str | None, int], ...]
     characters: int
@@ -88,7 +88,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One suspect content, seen `looks` times from `first_at` (in capture `capture`) to `last_at`."""
+    """One suspect content, seen `looks` times from `first_at` (in `capture`) to `last_at`."""
 
     capture: str
     first_at: datetime
@@ -101,9 +101,9 @@ class Waiting:
 class State:
     """What the fold remembers of a page between two looks. A new page's state is `State()`.
 
-    `capture` is that of the current snapshot, `body` the hash of the last whole body (`suspect`: why
-    it could not be trusted). `waiting` is the run of contents, each like the one before it, that
-    differ too much from the page's past; it begins anew with each good look.
+    `capture` is that of the current snapshot, `body` the hash of the last whole body (`suspect`:
+    why it could not be trusted). `waiting` is the run of contents, each like the one before it,
+    that differ too much from the page's past; it begins anew with each good look.
     """
 
     reader: str = ""
@@ -330,7 +330,7 @@ def _is_believable(run: Sequence[Waiting]) -> bool:
 
 
 def _release(state: State, now: datetime, decisions: Decisions) -> Step:
-    """A mass edit has stood long enough: everything that waited in the run is accepted, in order."""
+    """A mass edit has stood long enough: all that waited in the run is accepted, in order."""
     sights = tuple(
         _Sight(_Place(entry.capture, entry.first_at), entry.reading, late=True)
         for entry in state.waiting
@@ -363,9 +363,7 @@ def _accept(
     )
 
 
-def _advance(
-    state: State, sight: _Sight, decisions: Decisions
-) -> tuple[State, Snapshot | None]:
+def _advance(state: State, sight: _Sight, decisions: Decisions) -> tuple[State, Snapshot | None]:
     """The state after one reading to be believed, and its snapshot where anything changed."""
     reading, place = sight.reading, sight.place
     matching = _matching(state, reading, place, decisions)
@@ -458,9 +456,7 @@ def _tracks(
         pair.new: (state.departed if pair.restored else state.present)[pair.old]
         for pair in matching.pairs
     }
-    headings = [
-        section.heading for section in sight.reading.sections for _ in section.initiatives
-    ]
+    headings = [section.heading for section in sight.reading.sections for _ in section.initiatives]
     tracks = []
     for ordinal, initiative in enumerate(sight.reading.initiatives):
         seen = Observation(sight.place.capture, ordinal)
@@ -485,9 +481,7 @@ def _tracks(
 def _remembering(state: State, tracks: Sequence[Track]) -> State:
     """The same snapshot, its tracks also remembering the observations named by a decision."""
     seen = {track.id: track.seen for track in tracks}
-    present = tuple(
-        replace(track, seen=seen.get(track.id, track.seen)) for track in state.present
-    )
+    present = tuple(replace(track, seen=seen.get(track.id, track.seen)) for track in state.present)
     return replace(state, present=present)
 
 

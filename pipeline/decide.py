@@ -100,7 +100,9 @@ def different(
     with database.read() as conn:
         found = derived.stored_change(conn, change)
     if found is None:
-        raise UsageError(f"{change}: ingen sådan ändring finns. Se id i visionsvakt changes --json.")
+        raise UsageError(
+            f"{change}: ingen sådan ändring finns. Se id i visionsvakt changes --json."
+        )
     if found.old_seen is None or found.new_seen is None:
         raise UsageError(
             f"{change}: ändringen gäller inte två lägen av en insats, så det finns inget att skilja åt."
@@ -178,7 +180,9 @@ def _tracks_of(conn: Connection, initiative: str) -> list[_Presence]:
         for summary in derived.tracks_of_life(conn, initiative)
     ]
     if not found:
-        raise UsageError(f"{initiative}: ingen sådan insats finns. Se id i visionsvakt show --json.")
+        raise UsageError(
+            f"{initiative}: ingen sådan insats finns. Se id i visionsvakt show --json."
+        )
     return found
 
 

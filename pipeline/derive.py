@@ -124,9 +124,7 @@ def publish(conn: Connection, page: Watched, changes: Sequence[str], now: dateti
             continue
         seen = change.new_seen or change.old_seen or Observation(change.capture, -1)
         rows.append(
-            facts.Anchor(
-                change.id, "change", page.key, seen, change.meaning, change.before, at=now
-            )
+            facts.Anchor(change.id, "change", page.key, seen, change.meaning, change.before, at=now)
         )
         if change.track is not None:
             born = derived.first_seen(conn, change.track)
@@ -138,9 +136,7 @@ def publish(conn: Connection, page: Watched, changes: Sequence[str], now: dateti
 def join_lives(conn: Connection, group: str) -> None:
     """Join the tracks of a group's pages into initiatives."""
     summaries = derived.track_summaries(conn, group)
-    anchors = {
-        anchor.observation: anchor.id for anchor in facts.anchors(conn, kind="initiative")
-    }
+    anchors = {anchor.observation: anchor.id for anchor in facts.anchors(conn, kind="initiative")}
     decided = facts.decisions(conn, None)
     joined = lives.join(summaries, anchors, same=decided.same, different=decided.different)
     derived.set_lives(conn, joined)

@@ -1,6 +1,6 @@
 """Back-fill: files that hold what a page once said become captures, in order of time, by the same gate.
 
-    killed in the middle    what was recorded stays recorded; the same import again skips it as duplicates
+killed in the middle    what was recorded stays recorded; the same import again skips it as duplicates
 """
 
 from __future__ import annotations
@@ -186,4 +186,3 @@ def _capture_of(page: Watched, edition: Edition) -> facts.NewCapture:
         exchange=edition.exchange,
         source=edition.source,
     )
-

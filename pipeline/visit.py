@@ -1,8 +1,8 @@
 """visit: the world becomes facts. Fetch a page, keep the capture, whatever comes after.
 
-    killed before the fetch ends      nothing was seen: the page is still due
-    killed before the capture commits the look is lost, the page is still due; nothing was told
-    killed after it                   the capture is kept; derive goes on from its cursor
+killed before the fetch ends      nothing was seen: the page is still due
+killed before the capture commits the look is lost, the page is still due; nothing was told
+killed after it                   the capture is kept; derive goes on from its cursor
 """
 
 from __future__ import annotations
@@ -95,9 +95,7 @@ def _keep(
     return Visited(recorded.id, at, moved_to=moved_to)
 
 
-def _keep_failure(
-    database: Database, page: Watched, now: datetime, failure: FetchError
-) -> Visited:
+def _keep_failure(database: Database, page: Watched, now: datetime, failure: FetchError) -> Visited:
     with database.write() as conn:
         watch.lock(conn, page.key)
         at = _later_than_the_last(conn, page, now)
@@ -121,7 +119,9 @@ def _later_than_the_last(conn: Any, page: Watched, now: datetime) -> datetime:
     if last is None or now > last:
         return now
     if last - now > timedelta(minutes=1):
-        text = f"Klockan går {last - now} efter den senaste hämtningen av {page.id}. Ställ den rätt."
+        text = (
+            f"Klockan går {last - now} efter den senaste hämtningen av {page.id}. Ställ den rätt."
+        )
         facts.technical(conn, at=last, page=page.key, code="clock_behind", text=text)
     return last + SMALLEST_STEP
 

@@ -1,8 +1,9 @@
 """Ids once told stay for ever: which change of a new derivation is one that was told before.
 
-A change's own id is made from the capture that first showed it. When older captures are imported, or
-a person decides, the same event may be found between two other looks and would get another id. So
-each id that was told is remembered with what it meant, and is given back to the change that means it.
+A change's own id is made from the capture that first showed it. When older captures are imported,
+or a person decides, the same event may be found between two other looks and would get another id.
+So each id that was told is remembered with what it meant, and given back to the change that means
+that.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ def _said(initiative: Initiative | None) -> tuple[object, ...]:
 def published_ids(derived: Iterable[Told], anchored: Iterable[Told]) -> Mapping[str, str]:
     """Own id -> id that was told, for each derived change that was told under another id.
 
-    Independent of the order of both. Where a change happened several times (A -> B -> A -> B), those
-    nearest in time belong together.
+    Independent of the order of both. Where a change happened several times (A -> B -> A -> B),
+    those nearest in time belong together.
     """
     waiting: defaultdict[str, list[Told]] = defaultdict(list)
     kept = {told.id: told for told in anchored}

@@ -1,6 +1,6 @@
-"""A person corrects us: accept, reject, same, different, undo. Always by whom and why, always reversible.
+"""A person corrects us: accept, reject, same, different, undo.
 
-A decision names captures and observations, never derived ids, so that every later derivation keeps
+Always by whom and why, always reversible. A decision names captures and observations, never derived ids, so that every later derivation keeps
 it. What was told is not told again; what it put wrong is put right in the next digest («rättelse»).
 """
 
@@ -105,7 +105,7 @@ def different(
         )
     if found.old_seen is None or found.new_seen is None:
         raise UsageError(
-            f"{change}: ändringen gäller inte två lägen av en insats, så det finns inget att skilja åt."
+            f"{change}: ändringen förbinder inte två lägen av en insats: inget att skilja åt."
         )
     decision = facts.NewDecision(
         "different", page=found.page, left=found.old_seen, right=found.new_seen
@@ -197,7 +197,7 @@ def _joint(
             earlier, later = sorted((one, other), key=lambda presence: presence.from_at)
             if earlier.to_at is None or earlier.to_at > later.from_at:
                 raise UsageError(
-                    f"{names[0]} och {names[1]} står på sidan samtidigt och kan inte vara samma insats."
+                    f"{names[0]} och {names[1]} står på sidan samtidigt: de kan inte vara samma."
                 )
             return earlier, later
     earlier, later = sorted((left[0], right[0]), key=lambda presence: presence.from_at)

@@ -1,8 +1,8 @@
 """derive: facts become history. Fold every capture after the page's cursor through one function.
 
 A new look folds one capture; `import`, `decide`, `accept`, `reject`, an erasure and `rebuild` fold
-from the beginning: one road for all. Runs inside the caller's transaction, which has locked the page:
-a process killed before its commit has derived nothing, and the next one derives the same.
+from the beginning: one road for all. Runs inside the caller's transaction, which has locked the
+page: a process killed before its commit has derived nothing, and the next one derives the same.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from monitor.identity import lives
-from monitor.identity.published import Told, meaning_of, published_ids
+from monitor.identity.published import Told, published_ids
 from monitor.model import Observation, Outcome, Reason
-from monitor.step import Reader, State, Step, needs_body, rebase, step
+from monitor.step import State, Step, needs_body, rebase, step
 from pipeline.watched import Watched
 from snapshots import derived, facts
 from snapshots.derived import Cursor, StoredChange
@@ -160,19 +160,3 @@ def _read_again(
         cursor = derived.back_to(conn, page.key, rebased.last_good)
     cursor = derived.save_rebased(conn, page.key, rebased, snapshot, cursor)
     return rebased, cursor, notes
-
-
-def reader_of(page: Watched) -> Reader:
-    """The reader a page has today."""
-    return page.reader
-
-
-__all__ = [
-    "Derived",
-    "derive",
-    "derive_again",
-    "join_lives",
-    "meaning_of",
-    "publish",
-    "withdrawn_since",
-]

@@ -121,7 +121,8 @@ def _time_of(path: Path, at: datetime | None) -> datetime:
     moment = at or time_in_name(path.name)
     if moment is None:
         raise UsageError(
-            f"{path}: ingen tid i början av filnamnet (som 20261123T070000Z). Döp om den eller ange --at."
+            f"{path}: ingen tid i början av filnamnet (som 20261123T070000Z). "
+            "Döp om den eller ange --at."
         )
     return moment
 

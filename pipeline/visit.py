@@ -119,9 +119,7 @@ def _later_than_the_last(conn: Any, page: Watched, now: datetime) -> datetime:
     if last is None or now > last:
         return now
     if last - now > timedelta(minutes=1):
-        text = (
-            f"Klockan går {last - now} efter den senaste hämtningen av {page.id}. Ställ den rätt."
-        )
+        text = f"Klockan går {last - now} efter den senaste hämtningen av {page.id}. Ställ om den."
         facts.technical(conn, at=last, page=page.key, code="clock_behind", text=text)
     return last + SMALLEST_STEP
 

@@ -1,7 +1,8 @@
-"""A person corrects us: accept, reject, same, different, undo.
+"""A person corrects us: accept, reject, same, different, undo. By whom and why is always kept.
 
-Always by whom and why, always reversible. A decision names captures and observations, never derived ids, so that every later derivation keeps
-it. What was told is not told again; what it put wrong is put right in the next digest («rättelse»).
+Every decision is reversible. It names captures and observations, never derived ids, so that every
+later derivation keeps it. What was told is not told again; what it put wrong is put right in the
+next digest («rättelse»).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Back-fill: files that hold what a page once said become captures, in order of time, by the same gate.
+"""Back-fill: files that hold what a page once said become captures, in order of time.
 
-killed in the middle    what was recorded stays recorded; the same import again skips it as duplicates
+They pass the same gate as a look does. Killed in the middle, what was recorded stays, and the same
+import again skips it as duplicates.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Every table, in three kinds; `KIND_OF` says which is which, and a test holds it complete.
 
 - **Facts** are only ever inserted. They are what we can prove.
-- **Derived** = f(facts, reader). Dropping them and running `rebuild` gives them back, byte for byte.
+- **Derived** = f(facts, reader). Dropping them and running `rebuild` gives them back, byte for
+  byte.
 - **Work** is mutable: what is due, leases, what waits to be told.
 
 Times are UTC, stored as whole microseconds since 1970 (`Moment`), so that both databases sort and
@@ -52,32 +53,37 @@ metadata = sa.MetaData(
 bodies = sa.Table(
     "bodies",
     metadata,
-    sa.Column("hash", sa.LargeBinary(32), primary_key=True, comment="SHA-256 of the decoded body"),
-    sa.Column("size", sa.Integer, nullable=False),
-    sa.Column("key_hash", sa.LargeBinary(32), comment="the key frame it is compressed against"),
-    sa.Column("data", sa.LargeBinary, nullable=False, comment="zstd"),
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("hash", sa.LargeBinary(32), nullable=False, unique=True, comment="SHA-256, decoded"),
+    sa.Column(
+        "page", sa.Text, nullable=False, comment="pages.key of the page it was first seen on"
+    ),
+    sa.Column("size", sa.Integer, nullable=False, comment="bytes when unpacked"),
+    sa.Column("key", sa.Integer, comment="bodies.id of its key frame; null: it is one"),
+    sa.Column("spent", sa.Integer, nullable=False, comment="bytes of deltas since the key frame"),
+    sa.Column("data", sa.LargeBinary, comment="zstd; null: erased by a recorded decision"),
+    sa.Index("ix_bodies_page_id", "page", "id"),
     comment="exact bytes by hash, compressed against a key frame, never against a delta",
 )
 
 captures = sa.Table(
     "captures",
     metadata,
-    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("id", sa.Text, primary_key=True),
     sa.Column("page", sa.Text, nullable=False, comment="pages.key"),
     sa.Column("at", Moment, nullable=False),
     sa.Column("came", sa.Text, nullable=False, comment="body, again (304) or failure"),
-    sa.Column("body", sa.LargeBinary(32), comment="the decoded body's hash; null on a failure"),
+    sa.Column("body", sa.LargeBinary(32), comment="its hash; on a 304 that of what it repeats"),
     sa.Column("failure", sa.Text, comment="stable code"),
     sa.Column("failure_text", sa.Text),
+    sa.Column("failure_detail", sa.Text),
     sa.Column("content_type", sa.Text),
     sa.Column("final_url", sa.Text),
     sa.Column("exchange", sa.LargeBinary, comment="every hop as received: zstd of JSON, see facts"),
     sa.Column("source", sa.Text, nullable=False, comment="look, file, warc, memento"),
-    sa.Column("salt", sa.LargeBinary(16), nullable=False, comment="of its commitment in the log"),
     sa.CheckConstraint("came IN ('body', 'again', 'failure')", name="came"),
     sa.Index("ix_captures_page_at", "page", "at"),
-    comment="one look at a page each",
+    comment="one look at a page each, until packed",
 )
 
 capture_packs = sa.Table(
@@ -88,16 +94,16 @@ capture_packs = sa.Table(
     sa.Column("first_at", Moment, nullable=False),
     sa.Column("last_at", Moment, nullable=False),
     sa.Column("looks", sa.Integer, nullable=False),
-    sa.Column("data", sa.LargeBinary, nullable=False, comment="zstd of the rows; see facts"),
-    sa.Index("ix_capture_packs_page_first", "page", "first_at"),
-    comment="equal looks of a day, packed without loss",
+    sa.Column("data", sa.LargeBinary, nullable=False, comment="the rows by column; see packing"),
+    sa.Index("ix_capture_packs_page_last", "page", "last_at"),
+    comment="a month's captures of a page, packed without loss",
 )
 
 decisions = sa.Table(
     "decisions",
     metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("kind", sa.Text, nullable=False, comment="accept reject same different undo forget"),
+    sa.Column("kind", sa.Text, nullable=False, comment="accept reject same different undo …"),
     sa.Column("page", sa.Text),
     sa.Column("capture", sa.Text, comment="accept, reject"),
     sa.Column("left_capture", sa.Text, comment="same, different: the first observation"),
@@ -108,7 +114,6 @@ decisions = sa.Table(
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
     sa.Column("at", Moment, nullable=False),
-    sa.Column("salt", sa.LargeBinary(16), nullable=False),
     comment="what a person settled",
 )
 
@@ -156,9 +161,11 @@ technical = sa.Table(
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("at", Moment, nullable=False),
     sa.Column("page", sa.Text),
-    sa.Column("code", sa.Text, nullable=False, comment="reader, shape, address, rebuild, new_store"),
+    sa.Column(
+        "code", sa.Text, nullable=False, comment="reader, shape, address, rebuild, new_store"
+    ),
     sa.Column("text", sa.Text, nullable=False),
-    sa.Column("details", sa.JSON),
+    sa.Column("details", sa.JSON(none_as_null=True)),
     comment="what changed in us or in the page's markup; told to operators at most",
 )
 
@@ -167,9 +174,11 @@ ledger = sa.Table(
     metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("ref", sa.Text, nullable=False),
+    sa.Column("ref", sa.Text, nullable=False, comment="the fact's id"),
+    sa.Column("salt", sa.LargeBinary(16), comment="of the commitment; null: erased with its fact"),
     sa.Column("leaf", sa.LargeBinary(32), nullable=False, comment="RFC 9162 leaf hash"),
     sa.Column("chain", sa.LargeBinary(32), nullable=False, comment="SHA-256(previous chain, leaf)"),
+    sa.Index("ix_ledger_ref", "ref"),
     comment="append-only, hash-linked; a leaf commits to a fact with its salt",
 )
 
@@ -204,7 +213,7 @@ spans = sa.Table(
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("status", sa.Text),
     sa.Column("heading", sa.Text, nullable=False),
-    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False, comment="sorts a snapshot; has gaps"),
     sa.Column("first_snapshot", sa.Integer, nullable=False),
     sa.Column("end_snapshot", sa.Integer, comment="the first without it; null: it still stands"),
     sa.Index("ix_spans_page_first", "page", "first_snapshot"),
@@ -220,8 +229,9 @@ snapshots = sa.Table(
     sa.Column("capture", sa.Text, nullable=False),
     sa.Column("at", Moment, nullable=False, comment="the first good look that showed it"),
     sa.Column("after", Moment, comment="the last good look that showed the one before"),
-    sa.Column("words", sa.JSON, nullable=False, comment="title, intro, headings"),
-    sa.Column("order", sa.LargeBinary, nullable=False, comment="tracks in page order: zstd JSON"),
+    sa.Column(
+        "words", sa.JSON(none_as_null=True), comment="title, intro, headings; null: as before"
+    ),
     sa.Index("ix_snapshots_page_at", "page", "at"),
     comment="the accepted initiatives of a page as of a capture",
 )
@@ -275,9 +285,10 @@ cursors = sa.Table(
     metadata,
     sa.Column("page", sa.Text, primary_key=True),
     sa.Column("reader", sa.Text, nullable=False),
-    sa.Column("at", Moment, comment="the last look folded; null: none"),
-    sa.Column("capture", sa.Text),
+    sa.Column("at", Moment, nullable=False, comment="the last look folded"),
+    sa.Column("capture", sa.Text, nullable=False),
     sa.Column("last_good", Moment),
+    sa.Column("body", sa.LargeBinary(32), comment="the hash of the last whole body"),
     sa.Column("looks", sa.Integer, nullable=False),
     sa.Column("state", sa.LargeBinary, nullable=False, comment="the rest of State: zstd JSON"),
     comment="how far the fold has come on each page",
@@ -300,6 +311,7 @@ pages = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False, comment="in a row"),
     sa.Column("etag", sa.Text),
     sa.Column("last_modified", sa.Text),
+    sa.Column("validated", sa.LargeBinary(32), comment="the body that these two validate"),
     sa.Column("moved_to", sa.Text),
     sa.Column("fence", sa.Integer, nullable=False, comment="raised by each write that decides"),
     sa.Index("ix_pages_due_at", "due_at"),

@@ -1,0 +1,318 @@
+"""The door to the store: one address, one writer at a time, migrations before anything else.
+
+When `Database.write()` ends without an exception, what was written survives a power cut (SQLite:
+WAL with `synchronous=FULL`). When it ends with one, nothing of it was written.
+
+Errors of the database are sorted here by what the caller does: StoreBusy (try again) and StoreError
+(ask the operator), each one Swedish line that names the store and the mend.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+
+from monitor.errors import ConfigurationError, StoreBusy, StoreError
+from snapshots import ledger
+
+HEAD: Final = "0001"
+"""The newest migration; a test holds it equal to what is in migrations/versions."""
+BUSY_TIMEOUT_SECONDS: Final = 10.0
+"""How long a write waits for another program that writes."""
+_MIGRATIONS: Final = Path(__file__).with_name("migrations")
+_MIGRATION_LOCK: Final = 0x56495349  # any number that is the same in every program of ours
+
+
+class Database:
+    """An open store. Thread-safe; close it once, at the end."""
+
+    def __init__(self, engine: Engine, created: bool) -> None:
+        self.engine = engine
+        self.created = created
+        """Whether opening it made a new, empty store."""
+        self._writer = threading.Lock()
+        self._writing: int | None = None
+
+    @property
+    def dialect(self) -> str:
+        """«sqlite» or «postgresql»."""
+        return self.engine.dialect.name
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file; None for PostgreSQL."""
+        return _file_of(self.engine.url)
+
+    @property
+    def place(self) -> str:
+        """How messages name this store: never with a password."""
+        return _place(self.engine.url)
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """One consistent view of the store, for reading. Raises StoreError, StoreBusy."""
+        return self._read()
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """One transaction: all of it, or nothing. Raises StoreError, StoreBusy.
+
+        SQLite: `BEGIN IMMEDIATE`, one writer at a time in this process. The ledger's entries are
+        written last, just before the commit.
+        """
+        return self._write()
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with sorted_errors(self.engine.url), self.engine.connect() as conn:
+            if self.dialect == "postgresql":
+                conn = conn.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            yield conn
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        me = threading.get_ident()
+        if self._writing == me:
+            raise RuntimeError("a write inside a write: pass the connection on instead")
+        with sorted_errors(self.engine.url), self._turn(me), self.engine.connect() as conn:
+            conn = conn.execution_options(visionsvakt_write=True)
+            with conn.begin(), ledger.collected(conn):
+                yield conn
+
+    @contextmanager
+    def _turn(self, me: int) -> Iterator[None]:
+        if self.dialect != "sqlite":
+            yield
+            return
+        with self._writer:
+            self._writing = me
+            try:
+                yield
+            finally:
+                self._writing = None
+
+
+def open_database(url: str, *, migrate: bool = True) -> Database:
+    """Open the store at `url` (`sqlite:///FILE`, `postgresql+psycopg://user@host/name`).
+
+    With `migrate`, the tables are made or brought to this version; without, a store that is not
+    at this version raises StoreError. Raises ConfigurationError for an address that is none,
+    StoreError where there is no such place, and for a store that a newer program made.
+    """
+    try:
+        address = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise ConfigurationError(
+            f"database.url: «{url}» är ingen databasadress; skriv t.ex. sqlite:///visionsvakt.db"
+        ) from error
+    if address.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ConfigurationError(
+            f"database.url: «{address.get_backend_name()}» stöds inte;"
+            " skriv sqlite:///FIL eller postgresql+psycopg://användare@värd/namn"
+        )
+    file = _file_of(address)
+    if file is not None and not file.parent.is_dir():
+        raise StoreError(f"Mappen {file.parent} finns inte: skapa den, eller ändra database.url.")
+    engine = _engine(address)
+    try:
+        with sorted_errors(address):
+            created = _prepare(engine, migrate)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Database(engine, created)
+
+
+def revision_of(conn: Connection) -> str | None:
+    """The migration the store is at; None for an empty one."""
+    if not sa.inspect(conn).has_table("alembic_version"):
+        return None
+    return conn.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+
+
+def migrate_to(conn: Connection, revision: str) -> None:
+    """Bring the tables up or down to `revision` inside the caller's transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = conn
+    current = revision_of(conn)
+    if revision == "base" or (current is not None and revision < current):
+        command.downgrade(config, revision)
+    else:
+        command.upgrade(config, revision)
+
+
+def _prepare(engine: Engine, migrate: bool) -> bool:
+    """Bring the store to this version. Returns whether it was empty."""
+    with engine.connect() as conn:
+        if engine.dialect.name == "sqlite":
+            _use_wal(conn)
+        if revision_of(conn) == HEAD:
+            return False
+    with engine.connect() as conn:
+        conn = conn.execution_options(visionsvakt_write=True)
+        with conn.begin():
+            if engine.dialect.name == "postgresql":
+                conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            current = revision_of(conn)  # another program may have done it while we waited
+            if current == HEAD:
+                return False
+            known = {path.name.split("_")[0] for path in _MIGRATIONS.glob("versions/*.py")}
+            if current is not None and current not in known:
+                raise StoreError(
+                    f"{_place(engine.url)} skapades av en nyare Visionsvakt (version {current} av"
+                    f" tabellerna, den här kan {HEAD}): kör den nyare, eller återställ en kopia."
+                )
+            if not migrate:
+                raise StoreError(
+                    f"{_place(engine.url)} är inte uppgraderad till den här versionen:"
+                    " kör «visionsvakt check» eller «visionsvakt run» en gång."
+                )
+            migrate_to(conn, HEAD)
+            return current is None
+
+
+def _use_wal(conn: Connection) -> None:
+    """Write-ahead log: readers and the writer don't wait for each other. It stays in the file."""
+    driver: Any = conn.connection.driver_connection
+    (mode,) = driver.execute("PRAGMA journal_mode").fetchone()
+    if mode not in ("wal", "memory"):
+        driver.execute("PRAGMA journal_mode=WAL").fetchone()
+
+
+def _engine(address: sa.URL) -> Engine:
+    if address.get_backend_name() == "postgresql":
+        if address.drivername == "postgresql":
+            address = address.set(drivername="postgresql+psycopg")
+        try:
+            return sa.create_engine(address, pool_pre_ping=True, max_overflow=20)
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                "PostgreSQL behöver ett tillägg: installera visionsvakt[postgresql]"
+            ) from error
+    if _file_of(address) is None:  # in memory: one connection, shared
+        engine = sa.create_engine(address, poolclass=sa.StaticPool)
+    else:
+        engine = sa.create_engine(address, max_overflow=20)
+
+    @event.listens_for(engine, "connect")
+    def connected(driver: Any, record: Any) -> None:
+        driver.isolation_level = None  # we say BEGIN ourselves, below
+        driver.execute("PRAGMA foreign_keys=ON")
+        driver.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_SECONDS * 1000)}")
+        driver.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def begun(conn: Connection) -> None:
+        write = conn.get_execution_options().get("visionsvakt_write")
+        conn.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _file_of(address: sa.URL) -> Path | None:
+    if address.get_backend_name() != "sqlite":
+        return None
+    name = address.database
+    return None if not name or name == ":memory:" else Path(name)
+
+
+def _place(address: sa.URL) -> str:
+    file = _file_of(address)
+    if file is not None:
+        return f"Databasen {file}"
+    return f"Databasen {address.render_as_string(hide_password=True)}"
+
+
+@contextmanager
+def sorted_errors(address: sa.URL) -> Iterator[None]:
+    """Turn the database's own errors into StoreBusy and StoreError; bugs stay what they are."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        place = _place(address)
+        known = (
+            _sqlite_error(error.orig, place)
+            if address.get_backend_name() == "sqlite"
+            else _postgresql_error(error, place)
+        )
+        if known is None:
+            raise
+        raise known from error
+    except sa.exc.TimeoutError as error:
+        raise StoreBusy(
+            f"{_place(address)} har för många samtidiga läsare: försök igen."
+        ) from error
+
+
+def _sqlite_error(error: BaseException | None, place: str) -> StoreError | None:
+    """By SQLite's result codes: https://www.sqlite.org/rescode.html."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return None
+    match code & 0xFF:
+        case 5 | 6:  # BUSY, LOCKED
+            return StoreBusy(
+                f"{place} är låst av ett annat program: vänta och försök igen,"
+                " eller avsluta det andra programmet."
+            )
+        case 8 | 3:  # READONLY, PERM
+            return StoreError(f"{place} går bara att läsa: ge programmet rätt att skriva dit.")
+        case 13:  # FULL
+            return StoreError(
+                f"{place} ryms inte, disken är full: frigör plats och kör igen."
+                " Inget är halvskrivet."
+            )
+        case 14:  # CANTOPEN
+            return StoreError(f"{place} går inte att öppna: se efter mapp och rättigheter.")
+        case 10:  # IOERR
+            return StoreError(f"{place}: disken svarar med fel ({error}): se efter disken.")
+        case 11 | 26:  # CORRUPT, NOTADB
+            return StoreError(
+                f"{place} är skadad eller ingen databas: flytta undan filen och återställ en kopia"
+                " med «visionsvakt restore FIL»."
+            )
+    return None
+
+
+def _postgresql_error(error: sa.exc.DBAPIError, place: str) -> StoreError | None:
+    """By SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        if isinstance(error, sa.exc.OperationalError):
+            first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "inget"
+            return StoreError(f"{place} svarar inte ({first}): se efter server och adress.")
+        return None
+    if state in ("55P03", "40P01", "40001", "57014"):
+        return StoreBusy(f"{place} är upptagen av ett annat program: försök igen.")
+    if state.startswith("53"):
+        if state == "53100":
+            return StoreError(
+                f"{place} ryms inte, disken är full: frigör plats och kör igen."
+                " Inget är halvskrivet."
+            )
+        return StoreBusy(f"{place} har slut på resurser ({state}): försök igen.")
+    if state in ("25006", "42501"):
+        return StoreError(f"{place} går bara att läsa: ge användaren rätt att skriva.")
+    if state == "3D000":
+        return StoreError(f"{place} finns inte: skapa den med createdb.")
+    if state.startswith("28"):
+        return StoreError(f"{place} släpper inte in användaren: se efter namn och lösenord.")
+    if state.startswith(("08", "57", "58", "XX")):
+        return StoreError(f"{place} svarar inte ({state}): se efter servern.")
+    return None

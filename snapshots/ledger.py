@@ -1,0 +1,118 @@
+"""The log: every capture, snapshot, decision, message and erasure, append-only and hash-linked.
+
+An entry is a salted commitment to a fact, HMAC-SHA256(salt, canonical JSON of the fact); its leaf
+is the RFC 9162 leaf hash of that, SHA-256(0x00 || entry). Erase a fact with its salt, and the log
+stays whole and provable while nobody can try texts against it.
+
+`append` only collects; `collected` writes everything at the end of the transaction, so that the log
+is the last thing a transaction locks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from snapshots import schema
+
+_WAITING: Final = "visionsvakt_ledger"
+_APPEND_LOCK: Final = 0x4C4F4747
+
+
+def canonical(fact: Mapping[str, Any]) -> bytes:
+    """A fact as bytes that are the same whoever writes them: sorted keys, no space, UTF-8."""
+    return json.dumps(fact, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def leaf_hash(salt: bytes, fact: Mapping[str, Any]) -> bytes:
+    """RFC 9162 section 2.1.1 over the salted commitment."""
+    commitment = hmac.digest(salt, canonical(fact), "sha256")
+    return hashlib.sha256(b"\x00" + commitment).digest()
+
+
+def link(chain: bytes, leaf: bytes) -> bytes:
+    """The chain's next value; the first goes on from 32 zero bytes."""
+    return hashlib.sha256(chain + leaf).digest()
+
+
+def root(leaves: Iterable[bytes]) -> bytes:
+    """The Merkle tree hash of RFC 9162 section 2.1.1; of no leaves SHA-256 of nothing."""
+    stack: list[tuple[int, bytes]] = []  # complete subtrees, the biggest first: (leaves, hash)
+    for leaf in leaves:
+        size, node = 1, leaf
+        while stack and stack[-1][0] == size:
+            node = hashlib.sha256(b"\x01" + stack.pop()[1] + node).digest()
+            size *= 2
+        stack.append((size, node))
+    if not stack:
+        return hashlib.sha256(b"").digest()
+    _, node = stack.pop()
+    while stack:
+        node = hashlib.sha256(b"\x01" + stack.pop()[1] + node).digest()
+    return node
+
+
+def append(conn: Connection, kind: str, ref: str, fact: Mapping[str, Any]) -> None:
+    """Enter a fact. It is written with the transaction, which must be one of `Database.write()`."""
+    conn.info[_WAITING].append((kind, ref, fact, False))
+
+
+def append_once(conn: Connection, kind: str, ref: str, fact: Mapping[str, Any]) -> None:
+    """Like `append`, unless the log already has this kind and ref (a snapshot derived again)."""
+    conn.info[_WAITING].append((kind, ref, fact, True))
+
+
+@contextmanager
+def collected(conn: Connection) -> Iterator[None]:
+    """Collect entries while the block runs; write them where it ends well."""
+    conn.info[_WAITING] = []
+    try:
+        yield
+        _flush(conn, conn.info[_WAITING])
+    finally:
+        conn.info.pop(_WAITING, None)
+
+
+def _flush(conn: Connection, waiting: list[tuple[str, str, Mapping[str, Any], bool]]) -> None:
+    if not waiting:
+        return
+    table = schema.ledger
+    if conn.dialect.name == "postgresql":  # numbers without gaps: one at a time until the commit
+        conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_APPEND_LOCK)))
+    there = _already(conn, [ref for _, ref, _, once in waiting if once])
+    last = conn.execute(
+        sa.select(table.c.number, table.c.chain).order_by(table.c.number.desc()).limit(1)
+    ).first()
+    number, chain = (last.number, last.chain) if last else (0, bytes(32))
+    rows = []
+    for kind, ref, fact, once in waiting:
+        if once:
+            if (kind, ref) in there:
+                continue
+            there.add((kind, ref))
+        salt = secrets.token_bytes(16)
+        leaf = leaf_hash(salt, fact)
+        number, chain = number + 1, link(chain, leaf)
+        rows.append(
+            {"number": number, "kind": kind, "ref": ref, "salt": salt, "leaf": leaf, "chain": chain}
+        )
+    if rows:
+        conn.execute(table.insert(), rows)
+
+
+def _already(conn: Connection, refs: list[str]) -> set[tuple[str, str]]:
+    table = schema.ledger
+    there: set[tuple[str, str]] = set()
+    for start in range(0, len(refs), 500):
+        chunk = refs[start : start + 500]
+        query = sa.select(table.c.kind, table.c.ref).where(table.c.ref.in_(chunk))
+        there.update((row.kind, row.ref) for row in conn.execute(query))
+    return there

@@ -36,6 +36,8 @@ class Likeness:
     neighbours: float
     swapped: bool = False
     """Title and text differ by the same exchanged word: the mark of template twins."""
+    bare: bool = False
+    """Neither has any text: the title is all there is to know."""
 
 
 class Vocabulary:
@@ -155,14 +157,11 @@ def is_swap(left: Face, right: Face) -> bool:
         return False
     if not left.title_words.keys() & right.title_words.keys():
         return False
-    text_gone = left.text_words.keys() - right.text_words.keys()
-    text_come = right.text_words.keys() - left.text_words.keys()
-    traded_out, traded_in = gone & text_gone, come & text_come
-    if not traded_out or not traded_in:
-        return False
-    return (
-        all(fuzz.ratio(old, new) < 60 for old in traded_out for new in traded_in)
-        and len(text_gone) <= 4 + len(left.text_words) // 5
+    if left.text_weight or right.text_weight:
+        gone &= left.text_words.keys() - right.text_words.keys()
+        come &= right.text_words.keys() - left.text_words.keys()
+    return bool(gone and come) and all(
+        fuzz.ratio(old, new) < 60 for old in gone for new in come
     )
 
 

@@ -371,6 +371,7 @@ def _likeness(left: Face, right: Face, common: frozenset[str], neighbours: float
         section=left.status == right.status,
         neighbours=neighbours,
         swapped=is_swap(left, right),
+        bare=not left.text_weight and not right.text_weight,
     )
 
 
@@ -379,7 +380,9 @@ def log_odds(likeness: Likeness, *, present: bool) -> float:
     odds = -1.5 + 7.0 * likeness.title**2 - 2.5
     if likeness.title == 1.0:
         odds += 2.0
-    if likeness.text is not None:
+    if likeness.bare:
+        odds += 2.2
+    elif likeness.text is not None:
         odds += -3.0 + 10.0 * _smooth(likeness.text, 0.15, 0.75)
     if likeness.links is not None:
         odds += 3.2 * likeness.links - 0.7
@@ -389,7 +392,7 @@ def log_odds(likeness: Likeness, *, present: bool) -> float:
     else:
         odds -= 0.8
     if likeness.swapped:
-        odds -= 4.0
+        odds -= 9.0 if not likeness.bare else 4.0
     return odds
 
 

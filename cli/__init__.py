@@ -1,0 +1,12 @@
+"""The program: one file per family of commands, each a few lines over a use case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (default: the process's own) and give its exit status."""
+    from cli.program import run  # late: `import cli` alone costs nothing
+
+    return run(arguments)

@@ -1,0 +1,119 @@
+"""What every family of commands stands in: its Typer application, the session, shared options.
+
+Typer speaks English in usage lines and help; here its commands speak Swedish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+if TYPE_CHECKING:
+    from settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What stood before the command. The configuration is read when a command asks for it."""
+
+    config: Path | None = None
+
+    def settings(self) -> Settings:
+        """The configuration; ConfigurationError where it is missing or wrong."""
+        from settings import load, locate
+
+        return load(locate(self.config))
+
+    def settings_if_any(self) -> Settings | None:
+        """The same, or None where none was pointed out and ./visionsvakt.toml is not there."""
+        import os
+
+        from settings import CONFIG_VARIABLE, DEFAULT_FILE, load, locate
+
+        if self.config or os.environ.get(CONFIG_VARIABLE) or Path(DEFAULT_FILE).exists():
+            return load(locate(self.config))
+        return None
+
+
+def session(context: typer.Context) -> Session:
+    """The session of this command line."""
+    found = context.find_root().obj
+    return found if isinstance(found, Session) else Session()
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="skriv ett JSON-dokument i stället för text")]
+
+
+class _Speaks:
+    """Usage and help in Swedish, for a command and for a group."""
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        arguments = [_argument(param) for param in _params(self, ctx, "argument")]
+        words = [ctx.command_path, "[FLAGGA …]", *arguments]
+        if isinstance(self, TyperGroup):
+            words.append("KOMMANDO …")
+        formatter.write_text("Användning: " + " ".join(words))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        arguments = [(_argument(one), one.help or "") for one in _params(self, ctx, "argument")]
+        write_rows(formatter, "Argument", arguments)
+        options = [_option(one, ctx) for one in _params(self, ctx, "option")]
+        write_rows(formatter, "Flaggor", options)
+
+
+def _params(command: Any, ctx: Any, kind: str) -> list[Any]:
+    return [one for one in command.get_params(ctx) if one.param_type_name == kind]
+
+
+def _argument(param: Any) -> str:
+    name = (param.metavar or param.name.upper()) + (" …" if param.nargs != 1 else "")
+    return name if param.required else f"[{name}]"
+
+
+def _option(param: Any, ctx: Any) -> tuple[str, str]:
+    if "--help" in param.opts:
+        return "--help", "visa den här hjälpen"
+    return param.get_help_record(ctx)[0], param.help or ""
+
+
+def write_rows(formatter: Any, heading: str, rows: Sequence[tuple[str, str]]) -> None:
+    """A part of the help: a heading and its rows; nothing where there are none."""
+    if rows:
+        with formatter.section(heading):
+            formatter.write_dl(rows)
+
+
+class Command(_Speaks, TyperCommand):
+    """One command."""
+
+
+class Group(_Speaks, TyperGroup):
+    """Several commands under one word, like `quarantine list`."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        super().format_options(ctx, formatter)
+        rows = [(name, command.get_short_help_str(200)) for name, command in self.commands.items()]
+        write_rows(formatter, "Kommandon", rows)
+
+
+class Family(typer.Typer):
+    """The commands of one file, or of one word: `Family("quarantine", help=…)`."""
+
+    def __init__(self, name: str | None = None, help: str | None = None) -> None:
+        super().__init__(
+            name=name,
+            help=help,
+            cls=Group,
+            add_completion=False,
+            rich_markup_mode=None,
+            pretty_exceptions_enable=False,
+        )
+
+    def command(self, name: str | None = None, **more: Any) -> Callable[[Any], Any]:
+        more.setdefault("cls", Command)
+        return super().command(name, **more)

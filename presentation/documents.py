@@ -1,0 +1,116 @@
+"""The contract's JSON documents, made from frozen values: every key here is a promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from monitor.model import Change, Initiative, Link, Outcome, Reading, Reason
+
+Document: TypeAlias = dict[str, Any]
+
+
+def instant(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC; fractions of a second only where there are some."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def link_document(link: Link) -> Document:
+    return {"text": link.text, "href": link.href, "external": link.external}
+
+
+def initiative_document(initiative: Initiative) -> Document:
+    return {
+        "title": initiative.title,
+        "description": initiative.description,
+        "links": [link_document(link) for link in initiative.links],
+    }
+
+
+def reason_documents(reasons: Iterable[Reason]) -> list[Document]:
+    return [{"code": reason.code, "text": reason.text} for reason in reasons]
+
+
+def reading_document(reading: Reading) -> Document:
+    """`extract --json`."""
+    return {
+        "title": reading.title,
+        "intro": list(reading.intro),
+        "language": reading.language,
+        "sections": [
+            {
+                "heading": section.heading,
+                "status": section.status,
+                "initiatives": [initiative_document(one) for one in section.initiatives],
+            }
+            for section in reading.sections
+        ],
+        "unclaimed": list(reading.unclaimed),
+        "verdict": reading.verdict,
+        "reasons": reason_documents(reading.reasons),
+    }
+
+
+def change_document(
+    change: Change, page: str | None = None, initiative: str | None = None
+) -> Document:
+    """One entry of `changes`. Without `page` it is `diff`'s, which leaves out what a store knows.
+
+    `initiative` is the life's id (a change itself knows the page's track only).
+    """
+    document: Document = {"subject": change.subject, "kinds": list(change.kinds)}
+    if change.subject == "page":
+        document["field"] = change.field
+        document["text"] = {"old": change.old_text, "new": change.new_text}
+    else:
+        came = change.kinds in (("added",), ("restored",))
+        old, new = None if came else change.old, change.new
+        document |= {
+            "title": _both(old, new, lambda one: one.title),
+            "status": _both(old, new, lambda one: one.status),
+            "description": _both(old, new, lambda one: one.description),
+            "links": _both(old, new, lambda one: [link_document(link) for link in one.links]),
+            "signals": list(change.signals),
+            "certainty": change.certainty,
+        }
+    if page is None:
+        return document
+    if change.subject == "initiative":
+        document["initiative"] = initiative
+    document |= {
+        "id": change.id,
+        "page": page,
+        "old_snapshot": change.old_snapshot,
+        "new_snapshot": change.new_snapshot,
+        "after": instant(change.after),
+        "before": instant(change.before),
+    }
+    if change.late:
+        document["late"] = True
+    return document
+
+
+def _both(old: Initiative | None, new: Initiative | None, get: Any) -> Document:
+    return {"old": None if old is None else get(old), "new": None if new is None else get(new)}
+
+
+def check_document(
+    page: str,
+    outcome: Outcome,
+    snapshot: int | None,
+    changes: Sequence[Mapping[str, Any]],
+    reasons: Iterable[Reason],
+    captured_at: datetime,
+) -> Document:
+    """One entry of `check --json`; `snapshot` is the page's current number, or None."""
+    return {
+        "page": page,
+        "outcome": outcome,
+        "snapshot": snapshot,
+        "changes": list(changes),
+        "reasons": reason_documents(reasons),
+        "captured_at": instant(captured_at),
+    }

@@ -1,0 +1,31 @@
+"""/healthz and /readyz: whether the process lives, and whether it can do its work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+Readiness: TypeAlias = Callable[[], str | None]
+"""None where the work can be done, else what is wrong, in a few words. May block for a moment."""
+
+
+def health_app(ready: Readiness) -> Starlette:
+    """Neither address asks whether the watched site is up: that is no fault of ours."""
+
+    def healthz(request: Request) -> PlainTextResponse:
+        return _answer(None)
+
+    def readyz(request: Request) -> PlainTextResponse:
+        return _answer(ready())
+
+    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+
+
+def _answer(trouble: str | None) -> PlainTextResponse:
+    text, status = ("ok", 200) if trouble is None else (trouble, 503)
+    return PlainTextResponse(f"{text}\n", status, headers={"Cache-Control": "no-store"})

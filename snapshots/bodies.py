@@ -1,0 +1,150 @@
+"""Exact bytes by hash, each kept once.
+
+A body is compressed against a key frame: an earlier whole body of the same page. Never against a
+delta, so that a torn one costs itself alone. A new key frame begins where the deltas since the last
+one have cost as much as it did: never more than twice the best that any plan could do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from functools import lru_cache
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from monitor.errors import StoreError
+from snapshots.database import insert_missing
+from snapshots.schema import bodies
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_KEY_LEVEL: Final = 12
+_DELTA_LEVEL: Final = 9
+_LARGEST_WINDOW_LOG: Final = 25
+_SHORTEST_KEY: Final = 64
+"""Bytes; what is shorter is not worth leaning on (zstd wants eight at least)."""
+
+
+def put(conn: Connection, page_key: str, body: bytes) -> str:
+    """Keep these bytes, once. Returns their hexadecimal SHA-256.
+
+    When the transaction has committed, the body survives a power cut. A body erased by a decision
+    stays erased.
+    """
+    digest = hashlib.sha256(body).digest()
+    if conn.execute(sa.select(bodies.c.id).where(bodies.c.hash == digest)).first() is None:
+        key = _key_frame(conn, page_key)
+        values = {"hash": digest, "page": page_key, "size": len(body)}
+        delta = _packed(body, key.body) if key and key.room else None
+        if key is not None and delta is not None and len(delta) < key.room:
+            values |= {"key": key.id, "spent": key.spent + len(delta), "data": delta}
+        else:
+            values |= {"key": None, "spent": 0, "data": _packed(body)}
+        insert_missing(conn, bodies, [values])  # another page's worker may have just put it
+    return digest.hex()
+
+
+def get(conn: Connection, body_hash: str) -> bytes:
+    """The bytes of a hash, checked against it.
+
+    Raises StoreError where they are not there, were erased, or are torn.
+    """
+    digest = bytes.fromhex(body_hash)
+    key = bodies.alias("key")
+    row = conn.execute(
+        sa.select(bodies.c.data, bodies.c.size, bodies.c.key, key.c.data.label("key_data"))
+        .select_from(bodies.outerjoin(key, key.c.id == bodies.c.key))
+        .where(bodies.c.hash == digest)
+    ).first()
+    if row is None:
+        raise StoreError(f"Sidkroppen {body_hash} finns inte i databasen.")
+    if row.data is None:
+        raise StoreError(f"Sidkroppen {body_hash} är raderad enligt ett beslut.")
+    try:
+        prefix = None if row.key is None else _unpacked_key(row.key_data)
+        body = _unpacked(row.data, prefix)
+    except (zstd.ZstdError, EOFError, TypeError):
+        body = b""
+    if hashlib.sha256(body).digest() != digest:
+        raise StoreError(
+            f"Sidkroppen {body_hash} är skadad i databasen: återställ den från en säkerhetskopia."
+        )
+    return body
+
+
+def erase(conn: Connection, body_hash: str) -> None:
+    """Forget the bytes, keep the hash. Bodies that lean on them are compressed anew first."""
+    digest = bytes.fromhex(body_hash)
+    row = conn.execute(sa.select(bodies.c.id).where(bodies.c.hash == digest)).first()
+    if row is None:
+        return
+    leaning = conn.execute(sa.select(bodies.c.id, bodies.c.hash).where(bodies.c.key == row.id))
+    for other in leaning.all():
+        data = _packed(get(conn, other.hash.hex()))
+        values = {"key": None, "spent": 0, "data": data}
+        conn.execute(bodies.update().where(bodies.c.id == other.id).values(values))
+    erased = {"key": None, "spent": 0, "data": None}
+    conn.execute(bodies.update().where(bodies.c.id == row.id).values(erased))
+
+
+class _KeyFrame:
+    """The key frame in use on a page, and how much a delta against it may still cost."""
+
+    def __init__(self, id: int, spent: int, data: bytes) -> None:
+        self.id = id
+        self.spent = spent
+        self.body = _unpacked_key(data)
+        self.room = len(data) if spent < len(data) else 0
+
+
+def _key_frame(conn: Connection, page_key: str) -> _KeyFrame | None:
+    last = conn.execute(
+        sa.select(bodies.c.id, bodies.c.key, bodies.c.spent)
+        .where(bodies.c.page == page_key)
+        .order_by(bodies.c.id.desc())
+        .limit(1)
+    ).first()
+    if last is None:
+        return None
+    key_id = last.id if last.key is None else last.key
+    data = conn.execute(sa.select(bodies.c.data).where(bodies.c.id == key_id)).scalar()
+    if data is None:
+        return None
+    try:
+        key = _KeyFrame(key_id, last.spent, data)
+    except (zstd.ZstdError, EOFError):  # torn: begin anew, and let `verify` say so
+        return None
+    return key if len(key.body) >= _SHORTEST_KEY else None
+
+
+def _packed(body: bytes, prefix: bytes | None = None) -> bytes:
+    options: dict[int, int] = {
+        zstd.CompressionParameter.compression_level: _KEY_LEVEL if prefix is None else _DELTA_LEVEL,
+        zstd.CompressionParameter.dict_id_flag: 0,
+    }
+    if prefix is None:
+        return zstd.compress(body, options=options)
+    reach = (len(prefix) + len(body)).bit_length()
+    options[zstd.CompressionParameter.window_log] = min(max(reach, 10), _LARGEST_WINDOW_LOG)
+    dictionary = zstd.ZstdDict(prefix, is_raw=True)
+    return zstd.compress(body, options=options, zstd_dict=dictionary.as_prefix)
+
+
+def _unpacked(data: bytes, prefix: bytes | None = None) -> bytes:
+    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _LARGEST_WINDOW_LOG}
+    if prefix is None:
+        return zstd.decompress(data, options=options)
+    dictionary = zstd.ZstdDict(prefix, is_raw=True)
+    return zstd.decompress(data, options=options, zstd_dict=dictionary.as_prefix)
+
+
+@lru_cache(maxsize=4)
+def _unpacked_key(data: bytes) -> bytes:
+    """A key frame's bytes; pure, so that a run of deltas unpacks its key once."""
+    return _unpacked(data)

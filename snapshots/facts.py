@@ -1,0 +1,616 @@
+"""The append-only writes: captures, decisions, anchors, what changed in us. And reading them back.
+
+A capture is one look at a page. Those of past days are packed by month (`pack`), losing nothing;
+every reader here sees both kinds alike. Order is by (time, id), never by when it was written, so
+that it is the same whatever the order of import.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from itertools import groupby
+from typing import Any, Final, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from monitor.errors import StoreError
+from monitor.model import Decisions, Look, Observation, Reason
+from snapshots import bodies, ledger, packing
+from snapshots.database import insert_missing
+from snapshots.packing import Capture
+from snapshots.schema import anchors as anchors_table
+from snapshots.schema import capture_packs, captures, verdicts
+from snapshots.schema import decisions as decisions_table
+from snapshots.schema import technical as technical_table
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_CHUNK: Final = 500
+
+
+# ---------------------------------------------------------------------------------------- captures
+
+
+@dataclass(frozen=True, slots=True)
+class NewCapture:
+    """One look to be kept: exactly one of `body`, `again` (a 304) and `failure`.
+
+    `page` is pages.key. `exchange` holds every hop as received, JSON-able. `body_hash` says what a
+    304 repeats (the body whose validators were sent); left out, the last body before `at`.
+    """
+
+    page: str
+    at: datetime
+    body: bytes | None = None
+    again: bool = False
+    failure: Reason | None = None
+    content_type: str | None = None
+    final_url: str | None = None
+    exchange: tuple[Mapping[str, Any], ...] = ()
+    source: str = "look"
+    body_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What `record` did. `duplicate`: it was on record already, and nothing was written.
+
+    `older`: a later capture of the page is on record, so history after this one is derived anew.
+    """
+
+    id: str
+    duplicate: bool
+    older: bool
+
+
+def record(conn: Connection, new: NewCapture) -> Recorded:
+    """Keep a capture, its body first. When the transaction has committed, it survives a power cut.
+
+    The same page, time and bytes twice is one capture.
+    """
+    if (new.body is not None) + new.again + (new.failure is not None) != 1:
+        raise ValueError("a capture is a body, a 304 or a failure")
+    at = new.at.astimezone(UTC)
+    body = new.body_hash
+    if new.body is not None:
+        body = bodies.put(conn, new.page, new.body)
+    elif new.again and body is None:
+        body = body_before(conn, new.page, at)
+        if body is None:
+            raise ValueError("a 304 without anything before it")
+    failure = new.failure
+    capture = Capture(
+        page=new.page,
+        at=at,
+        came="again" if new.again else "failure" if failure else "body",
+        body=None if failure else body,
+        failure=failure.code if failure else None,
+        failure_text=failure.text if failure else None,
+        failure_detail=failure.detail if failure else None,
+        content_type=new.content_type,
+        final_url=new.final_url,
+        exchange=ledger.canonical({"hops": new.exchange}).decode() if new.exchange else "",
+        source=new.source,
+    )
+    last = last_at(conn, new.page)
+    older = last is not None and at < last
+    if last is not None and at <= last and _is_there(conn, capture):
+        return Recorded(capture.id, duplicate=True, older=older)
+    conn.execute(captures.insert(), _values(capture))
+    ledger.append(conn, "capture", capture.id, committed(capture))
+    return Recorded(capture.id, duplicate=False, older=older)
+
+
+def looks(conn: Connection, page: str, after: tuple[datetime, str] | None = None) -> Iterator[Look]:
+    """The looks at a page in order of (time, id), after that one; packed or not."""
+    for capture in _kept(conn, page, after, None, _LOOK_COLUMNS):
+        yield _as_look(capture)
+
+
+def kept(
+    conn: Connection,
+    page: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[Capture]:
+    """The captures of a page from `since` to before `until`, whole, in order."""
+    after = (since, "") if since else None
+    yield from _kept(conn, page, after, until, _ALL_COLUMNS)
+
+
+def body(conn: Connection, look: Look) -> bytes:
+    """A look's bytes. Raises StoreError where they are torn or erased, ValueError without any."""
+    if look.body is None:
+        raise ValueError(f"{look.id} has no body")
+    return bodies.get(conn, look.body)
+
+
+def capture(conn: Connection, capture_id: str, page: str | None = None) -> Capture | None:
+    """A capture by id, or None. Saying the page is quicker for one that is packed."""
+    row = conn.execute(sa.select(*_ALL_COLUMNS).where(captures.c.id == capture_id)).first()
+    if row is not None:
+        return _from_row(row)
+    query = sa.select(capture_packs.c.data).order_by(capture_packs.c.first_at.desc())
+    hint = conn.execute(
+        sa.select(verdicts.c.page, verdicts.c.at).where(verdicts.c.capture == capture_id)
+    ).first()
+    if hint is not None:
+        query = query.where(
+            capture_packs.c.page == hint.page,
+            capture_packs.c.first_at <= hint.at,
+            capture_packs.c.last_at >= hint.at,
+        )
+    elif page is not None:
+        query = query.where(capture_packs.c.page == page)
+    for data in conn.execute(query).scalars().all():
+        for packed in _unpack(data):
+            if packed.id == capture_id:
+                return packed
+    return None
+
+
+def look(conn: Connection, capture_id: str, page: str | None = None) -> Look | None:
+    """A capture by id, as the fold takes it."""
+    found = capture(conn, capture_id, page)
+    return None if found is None else _as_look(found)
+
+
+def exchange(conn: Connection, capture_id: str) -> tuple[Mapping[str, Any], ...]:
+    """Every hop of a capture as it was recorded."""
+    found = capture(conn, capture_id)
+    if found is None or not found.exchange:
+        return ()
+    return tuple(json.loads(found.exchange)["hops"])
+
+
+def last_at(conn: Connection, page: str) -> datetime | None:
+    """When the page was looked at last."""
+    loose = sa.select(sa.func.max(captures.c.at)).where(captures.c.page == page)
+    packed = sa.select(sa.func.max(capture_packs.c.last_at)).where(capture_packs.c.page == page)
+    row = conn.execute(sa.select(loose.scalar_subquery(), packed.scalar_subquery())).one()
+    return max((moment for moment in row if moment is not None), default=None)
+
+
+def body_before(conn: Connection, page: str, moment: datetime) -> str | None:
+    """The hash of the last body that came from a page before this moment."""
+    loose = conn.execute(
+        sa.select(captures.c.at, captures.c.body)
+        .where(captures.c.page == page, captures.c.at < moment, captures.c.body.is_not(None))
+        .order_by(captures.c.at.desc(), captures.c.id.desc())
+        .limit(1)
+    ).first()
+    query = (
+        sa.select(capture_packs.c.last_at, capture_packs.c.data)
+        .where(capture_packs.c.page == page, capture_packs.c.first_at < moment)
+        .order_by(capture_packs.c.last_at.desc())
+    )
+    for pack_last, data in conn.execute(query).all():
+        if loose is not None and pack_last <= loose.at:
+            break
+        for packed in reversed(_unpack(data)):
+            if packed.at < moment and packed.body is not None:
+                if loose is not None and packed.at < loose.at:
+                    break
+                return packed.body
+    return loose.body.hex() if loose is not None else None
+
+
+def committed(capture: Capture) -> dict[str, Any]:
+    """What the log commits to of a capture: everything; the exchange by its hash."""
+    return {
+        "id": capture.id,
+        "page": capture.page,
+        "at": capture.at.isoformat(),
+        "came": capture.came,
+        "body": capture.body,
+        "failure": [capture.failure, capture.failure_text, capture.failure_detail],
+        "content_type": capture.content_type,
+        "final_url": capture.final_url,
+        "exchange": hashlib.sha256(capture.exchange.encode()).hexdigest(),
+        "source": capture.source,
+    }
+
+
+def pack(conn: Connection, before: date, page: str | None = None) -> int:
+    """Pack the captures of the days (UTC) before this one, losing nothing. Returns how many.
+
+    Each page's month is one pack. Call it page by page to keep transactions short.
+    """
+    end = datetime.combine(before, time(), UTC)
+    pages = (
+        [page]
+        if page is not None
+        else conn.execute(sa.select(captures.c.page).where(captures.c.at < end).distinct())
+        .scalars()
+        .all()
+    )
+    return sum(_pack_page(conn, name, end) for name in pages)
+
+
+def _pack_page(conn: Connection, page: str, end: datetime) -> int:
+    mine = (captures.c.page == page) & (captures.c.at < end)
+    query = sa.select(*_ALL_COLUMNS).where(mine).order_by(captures.c.at, captures.c.id)
+    rows = [_from_row(row) for row in conn.execute(query)]
+    for _, month in groupby(rows, key=lambda capture: (capture.at.year, capture.at.month)):
+        _add_to_pack(conn, page, list(month))
+    if rows:
+        conn.execute(captures.delete().where(mine))
+    return len(rows)
+
+
+def _add_to_pack(conn: Connection, page: str, new: list[Capture]) -> None:
+    first = new[0].at
+    start = datetime(first.year, first.month, 1, tzinfo=UTC)
+    after = datetime(first.year + first.month // 12, first.month % 12 + 1, 1, tzinfo=UTC)
+    there = conn.execute(
+        sa.select(capture_packs.c.seq, capture_packs.c.data).where(
+            capture_packs.c.page == page,
+            capture_packs.c.first_at >= start,
+            capture_packs.c.last_at < after,
+        )
+    ).first()
+    whole = new if there is None else [*_unpack(there.data), *new]
+    whole.sort(key=lambda capture: capture.key)
+    data = packing.pack(whole)
+    if packing.unpack(data) != whole:
+        raise StoreError(f"Hämtningar av {page} går inte att packa utan förlust: inget är packat.")
+    values = {
+        "page": page,
+        "first_at": whole[0].at,
+        "last_at": whole[-1].at,
+        "looks": len(whole),
+        "data": data,
+    }
+    if there is None:
+        conn.execute(capture_packs.insert(), values)
+    else:
+        changed = capture_packs.update().where(capture_packs.c.seq == there.seq)
+        conn.execute(changed.values(values))
+
+
+_LOOK_COLUMNS: Final = tuple(column for column in captures.c if column.name != "exchange")
+_ALL_COLUMNS: Final = tuple(captures.c)
+
+
+def _kept(
+    conn: Connection,
+    page: str,
+    after: tuple[datetime, str] | None,
+    until: datetime | None,
+    columns: Sequence[sa.Column[Any]],
+) -> Iterator[Capture]:
+    loose = _loose(conn, page, after, until, columns)
+    packed = _packed(conn, page, after, until)
+    return heapq.merge(packed, loose, key=lambda capture: capture.key)
+
+
+def _loose(
+    conn: Connection,
+    page: str,
+    after: tuple[datetime, str] | None,
+    until: datetime | None,
+    columns: Sequence[sa.Column[Any]],
+) -> Iterator[Capture]:
+    """Chunk by chunk, so that the caller may write, and commit, in between."""
+    query = sa.select(*columns).where(captures.c.page == page)
+    query = query.order_by(captures.c.at, captures.c.id).limit(_CHUNK)
+    if until is not None:
+        query = query.where(captures.c.at < until)
+    while True:
+        chunk = query
+        if after is not None:
+            later = sa.and_(captures.c.at == after[0], captures.c.id > after[1])
+            chunk = query.where(captures.c.at >= after[0], (captures.c.at > after[0]) | later)
+        rows = conn.execute(chunk).all()
+        yield from map(_from_row, rows)
+        if len(rows) < _CHUNK:
+            return
+        after = (rows[-1].at, rows[-1].id)
+
+
+def _packed(
+    conn: Connection, page: str, after: tuple[datetime, str] | None, until: datetime | None
+) -> Iterator[Capture]:
+    query = sa.select(capture_packs.c.seq).where(capture_packs.c.page == page)
+    if after is not None:
+        query = query.where(capture_packs.c.last_at >= after[0])
+    if until is not None:
+        query = query.where(capture_packs.c.first_at < until)
+    for seq in conn.execute(query.order_by(capture_packs.c.first_at)).scalars().all():
+        one = sa.select(capture_packs.c.data).where(capture_packs.c.seq == seq)
+        for capture in _unpack(conn.execute(one).scalar_one()):
+            if until is not None and capture.at >= until:
+                return
+            if after is None or capture.key > after:
+                yield capture
+
+
+def _unpack(data: bytes) -> list[Capture]:
+    try:
+        return packing.unpack(data)
+    except ValueError as error:
+        raise StoreError(
+            "En packe hämtningar är skadad i databasen: återställ den från en säkerhetskopia."
+        ) from error
+
+
+def _is_there(conn: Connection, capture: Capture) -> bool:
+    if conn.execute(sa.select(captures.c.id).where(captures.c.id == capture.id)).first():
+        return True
+    around = sa.select(capture_packs.c.data).where(
+        capture_packs.c.page == capture.page,
+        capture_packs.c.first_at <= capture.at,
+        capture_packs.c.last_at >= capture.at,
+    )
+    return any(
+        other.at == capture.at and other.id == capture.id
+        for data in conn.execute(around).scalars().all()
+        for other in _unpack(data)
+    )
+
+
+def _values(capture: Capture) -> dict[str, Any]:
+    return {
+        "id": capture.id,
+        "page": capture.page,
+        "at": capture.at,
+        "came": capture.came,
+        "body": bytes.fromhex(capture.body) if capture.body else None,
+        "failure": capture.failure,
+        "failure_text": capture.failure_text,
+        "failure_detail": capture.failure_detail,
+        "content_type": capture.content_type,
+        "final_url": capture.final_url,
+        "exchange": zstd.compress(capture.exchange.encode()) if capture.exchange else None,
+        "source": capture.source,
+    }
+
+
+def _from_row(row: Row[Any]) -> Capture:
+    exchange = getattr(row, "exchange", None)
+    return Capture(
+        page=row.page,
+        at=row.at,
+        came=row.came,
+        body=row.body.hex() if row.body is not None else None,
+        failure=row.failure,
+        failure_text=row.failure_text,
+        failure_detail=row.failure_detail,
+        content_type=row.content_type,
+        final_url=row.final_url,
+        exchange=zstd.decompress(exchange).decode() if exchange else "",
+        source=row.source,
+    )
+
+
+def _as_look(capture: Capture) -> Look:
+    failure = None
+    if capture.failure is not None:
+        failure = Reason(capture.failure, capture.failure_text or "", capture.failure_detail or "")
+    return Look(
+        id=capture.id,
+        at=capture.at,
+        body=capture.body,
+        again=capture.came == "again",
+        failure=failure,
+        content_type=capture.content_type,
+        url=capture.final_url,
+    )
+
+
+# --------------------------------------------------------------------------------------- decisions
+
+DecisionKind = Literal["accept", "reject", "same", "different", "undo", "forget", "rename"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewDecision:
+    """What a person settles. `capture` for accept and reject, `left` and `right` for the pairs."""
+
+    kind: DecisionKind
+    by: str
+    why: str
+    at: datetime
+    page: str | None = None
+    capture: str | None = None
+    left: Observation | None = None
+    right: Observation | None = None
+    undoes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A decision on record; `undone` where a later one took it back."""
+
+    number: int
+    what: NewDecision
+    undone: bool
+
+
+def decide(conn: Connection, new: NewDecision) -> int:
+    """Record a decision; returns its number. Nothing is ever taken away: an undo is one too."""
+    values = {
+        "kind": new.kind,
+        "page": new.page,
+        "capture": new.capture,
+        "left_capture": new.left.capture if new.left else None,
+        "left_ordinal": new.left.ordinal if new.left else None,
+        "right_capture": new.right.capture if new.right else None,
+        "right_ordinal": new.right.ordinal if new.right else None,
+        "undoes": new.undoes,
+        "by": new.by,
+        "why": new.why,
+        "at": new.at,
+    }
+    result = conn.execute(decisions_table.insert().returning(decisions_table.c.number), values)
+    number: int = result.scalar_one()
+    fact = {**values, "number": number, "at": new.at.astimezone(UTC).isoformat()}
+    ledger.append(conn, "decision", f"d-{number}", fact)
+    return number
+
+
+def decision_log(conn: Connection) -> tuple[Decision, ...]:
+    """Every decision, in order."""
+    rows = conn.execute(sa.select(decisions_table).order_by(decisions_table.c.number)).all()
+    undone: set[int] = set()
+    for row in reversed(rows):
+        if row.kind == "undo" and row.number not in undone:
+            undone.add(row.undoes)
+    return tuple(
+        Decision(
+            row.number,
+            NewDecision(
+                row.kind,
+                row.by,
+                row.why,
+                row.at,
+                row.page,
+                row.capture,
+                _observation(row.left_capture, row.left_ordinal),
+                _observation(row.right_capture, row.right_ordinal),
+                row.undoes,
+            ),
+            row.number in undone,
+        )
+        for row in rows
+    )
+
+
+def decisions(conn: Connection, page: str | None) -> Decisions:
+    """What stands of the decisions, as the fold takes it; those of one page, or of all.
+
+    Pairs are given whatever the page: they name captures. `marks` holds what the decisions that
+    stand and the page's anchors name.
+    """
+    settled: dict[str, str] = {}
+    pairs: dict[str, list[tuple[Observation, Observation]]] = {"same": [], "different": []}
+    for decision in decision_log(conn):
+        what = decision.what
+        if decision.undone:
+            continue
+        if what.kind in pairs and what.left and what.right:
+            pairs[what.kind].append((what.left, what.right))
+        elif what.kind in ("accept", "reject") and what.capture and page in (None, what.page):
+            settled[what.capture] = what.kind
+    marks = {seen for found in pairs.values() for pair in found for seen in pair}
+    marks.update(anchor.seen for anchor in anchors(conn, page))
+    return Decisions(
+        accepted=frozenset(name for name, kind in settled.items() if kind == "accept"),
+        rejected=frozenset(name for name, kind in settled.items() if kind == "reject"),
+        same=tuple(pairs["same"]),
+        different=tuple(pairs["different"]),
+        marks=frozenset(marks),
+    )
+
+
+def _observation(capture: str | None, ordinal: int | None) -> Observation | None:
+    return None if capture is None or ordinal is None else Observation(capture, ordinal)
+
+
+# ----------------------------------------------------------------------------------------- anchors
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An id that was published, bound to the observation it was published for.
+
+    `content` is a change's meaning (see pipeline), "" for an initiative.
+    """
+
+    id: str
+    kind: Literal["initiative", "change"]
+    page: str
+    seen: Observation
+    at: datetime
+    content: str = ""
+    before: datetime | None = None
+
+
+def anchor(conn: Connection, rows: Sequence[Anchor]) -> None:
+    """Bind ids to observations, once: an id that is bound already stays where it is."""
+    insert_missing(
+        conn,
+        anchors_table,
+        [
+            {
+                "id": row.id,
+                "kind": row.kind,
+                "page": row.page,
+                "capture": row.seen.capture,
+                "ordinal": row.seen.ordinal,
+                "content": row.content,
+                "before": row.before,
+                "at": row.at,
+            }
+            for row in rows
+        ],
+    )
+
+
+def anchors(
+    conn: Connection, page: str | None = None, kind: str | None = None
+) -> tuple[Anchor, ...]:
+    """The anchors of a page (of all), of one kind (of both), in order of id."""
+    query = sa.select(anchors_table).order_by(anchors_table.c.id)
+    if page is not None:
+        query = query.where(anchors_table.c.page == page)
+    if kind is not None:
+        query = query.where(anchors_table.c.kind == kind)
+    return tuple(
+        Anchor(
+            row.id,
+            row.kind,
+            row.page,
+            Observation(row.capture, row.ordinal),
+            row.at,
+            row.content,
+            row.before,
+        )
+        for row in conn.execute(query)
+    )
+
+
+# --------------------------------------------------------------------------------------- technical
+
+
+@dataclass(frozen=True, slots=True)
+class Technical:
+    """What changed in us or in a page's markup: for operators at most."""
+
+    at: datetime
+    code: str
+    text: str
+    page: str | None = None
+    details: Mapping[str, Any] | None = None
+
+
+def technical(conn: Connection, what: Technical) -> None:
+    """Record it."""
+    values = {
+        "at": what.at,
+        "code": what.code,
+        "text": what.text,
+        "page": what.page,
+        "details": dict(what.details) if what.details is not None else None,
+    }
+    conn.execute(technical_table.insert(), values)
+
+
+def technical_log(conn: Connection, page: str | None = None) -> tuple[Technical, ...]:
+    """What was recorded, in order."""
+    query = sa.select(technical_table).order_by(technical_table.c.seq)
+    if page is not None:
+        query = query.where(technical_table.c.page == page)
+    return tuple(
+        Technical(row.at, row.code, row.text, row.page, row.details) for row in conn.execute(query)
+    )

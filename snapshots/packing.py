@@ -1,0 +1,237 @@
+"""A month of a page's captures in one small value, and back, byte for byte. Pure.
+
+Column by column, because a column repeats itself: times as differences, byte plane by byte plane;
+body hashes once each; and of the exchanges only what is new, as times inside them (`Date:` and the
+like) become distances from the capture's own. zstd does the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any, Final
+
+from monitor.model import short_id
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_LEVEL: Final = 15
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_NEAR: Final = timedelta(hours=2)
+_FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """One look at a page, as kept. Its id is made from page, time and what came.
+
+    `body` is a hexadecimal SHA-256; on a 304 (`again`) that of what it repeats. `exchange` is the
+    canonical JSON of every hop, "" where there was none (a file).
+    """
+
+    page: str
+    at: datetime
+    came: str
+    body: str | None
+    failure: str | None
+    failure_text: str | None
+    failure_detail: str | None
+    content_type: str | None
+    final_url: str | None
+    exchange: str
+    source: str
+
+    @property
+    def id(self) -> str:
+        return short_id("k", [self.page, self.at.isoformat(), self.body or self.failure])
+
+    @property
+    def key(self) -> tuple[datetime, str]:
+        """What captures of a page are sorted by."""
+        return (self.at, self.id)
+
+
+def pack(captures: Sequence[Capture]) -> bytes:
+    """Captures of ONE page, at least one, in order of time."""
+    shapes: dict[tuple[str | None, ...], int] = {}
+    hashes: dict[str | None, int] = {}
+    templates: dict[str, int] = {}
+    distances: list[int] = []
+    rows = []
+    for capture in captures:
+        template, far = _without_times(capture.exchange, capture.at)
+        distances += far
+        rows.append(
+            (
+                shapes.setdefault(_shape(capture), len(shapes)),
+                hashes.setdefault(capture.body, len(hashes)),
+                templates.setdefault(template, len(templates)),
+            )
+        )
+    times = [(capture.at - _EPOCH) // _MICROSECOND for capture in captures]
+    steps = [after - before for before, after in zip([0, *times], times, strict=False)]
+    known = [name for name in hashes if name is not None]
+    head = {
+        "format": _FORMAT,
+        "page": captures[0].page,
+        "looks": len(captures),
+        "distances": len(distances),
+        "shapes": list(shapes),
+        "bodies": len(known),
+        "nothing": hashes.get(None),
+        "templates": list(templates),
+    }
+    text = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode()
+    blocks = [
+        struct.pack("<I", len(text)),
+        text,
+        b"".join(bytes.fromhex(name) for name in known),
+        _planes(steps),
+        *(_planes(column) for column in zip(*rows, strict=True)),
+        _planes(distances),
+    ]
+    return zstd.compress(b"".join(blocks), level=_LEVEL)
+
+
+def unpack(data: bytes) -> list[Capture]:
+    """What `pack` was given. Raises ValueError where the bytes are torn."""
+    try:
+        plain = zstd.decompress(data)
+    except (zstd.ZstdError, EOFError) as error:
+        raise ValueError("a torn pack of captures") from error
+    (length,) = struct.unpack_from("<I", plain)
+    head = json.loads(plain[4 : 4 + length])
+    if head["format"] != _FORMAT:
+        raise ValueError("a pack of captures in a newer format")
+    place = 4 + length
+    looks, nothing = head["looks"], head["nothing"]
+    hashes: list[str | None] = []
+    for _ in range(head["bodies"]):
+        hashes.append(plain[place : place + 32].hex())
+        place += 32
+    if nothing is not None:
+        hashes.insert(nothing, None)
+    columns = []
+    for count in (looks, looks, looks, looks, head["distances"]):
+        columns.append(_unplanes(plain[place : place + 8 * count]))
+        place += 8 * count
+    steps, shapes, names, templates, distances = columns
+    far = iter(distances)
+    captures = []
+    at = _EPOCH
+    for step, shape, name, template in zip(steps, shapes, names, templates, strict=True):
+        at += step * _MICROSECOND
+        came, failure, text, detail, content_type, final_url, source = head["shapes"][shape]
+        exchange = _with_times(head["templates"][template], at, far)
+        captures.append(
+            Capture(
+                head["page"],
+                at,
+                came,
+                hashes[name],
+                failure,
+                text,
+                detail,
+                content_type,
+                final_url,
+                exchange,
+                source,
+            )
+        )
+    return captures
+
+
+def _shape(capture: Capture) -> tuple[str | None, ...]:
+    return (
+        capture.came,
+        capture.failure,
+        capture.failure_text,
+        capture.failure_detail,
+        capture.content_type,
+        capture.final_url,
+        capture.source,
+    )
+
+
+# ---------------------------------------------------------------------------- times in exchanges
+
+_TIMES: Final = re.compile(
+    r"(?P<http>[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT)"
+    r"|(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?(?:Z|\+00:00))"
+)
+_MARK: Final = re.compile("\x01([hzo])")
+"""Stands for a time in a template; JSON has no bare control characters. h: HTTP, z/o: ISO."""
+
+
+def _without_times(exchange: str, at: datetime) -> tuple[str, list[int]]:
+    """The text with each time near `at` replaced by a mark, and their distances, in order."""
+    distances: list[int] = []
+
+    def mark(found: re.Match[str]) -> str:
+        text = found.group()
+        style = "h" if found["http"] else text[-1].replace("0", "o").lower()
+        moment = _read(text, style)
+        if moment is None or abs(moment - at) > _NEAR or _written(moment, style) != text:
+            return text
+        base = at.replace(microsecond=0) if style == "h" else at
+        unit = timedelta(seconds=1) if style == "h" else _MICROSECOND
+        distances.append((moment - base) // unit)
+        return f"\x01{style}"
+
+    return _TIMES.sub(mark, exchange), distances
+
+
+def _with_times(template: str, at: datetime, distances: Iterable[int]) -> str:
+    far = iter(distances)
+
+    def write(found: re.Match[str]) -> str:
+        style = found[1]
+        base = at.replace(microsecond=0) if style == "h" else at
+        unit = timedelta(seconds=1) if style == "h" else _MICROSECOND
+        return _written(base + next(far) * unit, style)
+
+    return _MARK.sub(write, template)
+
+
+def _read(text: str, style: str) -> datetime | None:
+    try:
+        if style == "h":
+            moment = datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT")  # noqa: DTZ007
+            return moment.replace(tzinfo=UTC)
+        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+
+
+def _written(moment: datetime, style: str) -> str:
+    if style == "h":
+        return format_datetime(moment, usegmt=True)
+    text = moment.isoformat()
+    return text.replace("+00:00", "Z") if style == "z" else text
+
+
+# ---------------------------------------------------------------------------------------- numbers
+
+
+def _planes(numbers: Sequence[Any]) -> bytes:
+    """Whole numbers as eight bytes each, all first bytes first: like stands beside like."""
+    flat = struct.pack(f"<{len(numbers)}q", *numbers)
+    return b"".join(flat[plane::8] for plane in range(8))
+
+
+def _unplanes(data: bytes) -> list[int]:
+    count = len(data) // 8
+    flat = bytearray(len(data))
+    for plane in range(8):
+        flat[plane::8] = data[plane * count : (plane + 1) * count]
+    return list(struct.unpack(f"<{count}q", bytes(flat)))

@@ -203,6 +203,12 @@ class Decisions:
     different: tuple[tuple[Observation, Observation], ...] = ()
     marks: frozenset[Observation] = field(default_factory=frozenset)
     """Every observation a decision or an anchor names; the fold remembers when it passes one."""
+    named: frozenset[str] = field(init=False)
+    """Every capture in which the fold has something to mind."""
+
+    def __post_init__(self) -> None:
+        marked = frozenset(mark.capture for mark in self.marks)
+        object.__setattr__(self, "named", self.accepted | self.rejected | marked)
 
 
 def short_id(prefix: str, parts: Sequence[object]) -> str:

@@ -157,9 +157,7 @@ def needs_body(state: State, look: Look, reader: Reader, decisions: Decisions) -
     """Whether `step` wants this look's bytes: not where they are known to be those seen last."""
     if look.body is None:
         return False
-    decided = look.id in decisions.accepted or look.id in decisions.rejected
-    marked = any(mark.capture == look.id for mark in decisions.marks)
-    return decided or marked or look.body != state.body or reader.id != state.reader
+    return look.id in decisions.named or look.body != state.body or reader.id != state.reader
 
 
 def step(
@@ -376,8 +374,8 @@ def _advance(state: State, sight: _Sight, decisions: Decisions) -> tuple[State, 
     state = replace(state, shape=reading.shape)
     tracks = _tracks(state, sight, matching, decisions)
     if state.number and not differences and not words:
-        marked = any(mark.capture == place.capture for mark in decisions.marks)
         state = replace(state, last_good=place.at)
+        marked = place.capture in decisions.named
         return (_remembering(state, tracks) if marked else state), None
     number = state.number + 1
     paired = {pair.old for pair in matching.pairs if not pair.restored}

@@ -69,7 +69,7 @@ def tell_changes(
     From here on the ids are published: they are bound to what was observed and stay for ever.
     """
     for note in derived.notes:
-        facts.technical(conn, at=now, page=page.key, code=note.code, text=note.text)
+        facts.technical(conn, facts.Technical(now, note.code, note.text, page.key))
     if not derived.changes:
         return
     publish(conn, page, derived.changes, now)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -30,6 +31,10 @@ class Signed:
     by: str
     why: str
     at: datetime
+
+    def decision(self, kind: facts.DecisionKind, **what: Any) -> facts.NewDecision:
+        """A decision of that kind, signed."""
+        return facts.NewDecision(kind, self.by, self.why, self.at, **what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,8 @@ def accept(
 ) -> Settled:
     """Believe this capture whatever its signs; what it changed is told, marked as found late."""
     page = _page_of_capture(database, pages, capture)
-    decision = facts.NewDecision("accept", page=page.key, capture=capture)
-    return _settle(database, [page], decision, signed, subscriptions, "look")
+    decision = signed.decision("accept", page=page.key, capture=capture)
+    return _settle(database, [page], decision, subscriptions, "look")
 
 
 def reject(
@@ -66,8 +71,8 @@ def reject(
 ) -> Settled:
     """Never believe this capture, nor the same content again, also where it was believed before."""
     page = _page_of_capture(database, pages, capture)
-    decision = facts.NewDecision("reject", page=page.key, capture=capture)
-    return _settle(database, [page], decision, signed, subscriptions, "correction")
+    decision = signed.decision("reject", page=page.key, capture=capture)
+    return _settle(database, [page], decision, subscriptions, "correction")
 
 
 def same(
@@ -85,9 +90,9 @@ def same(
                 f"{initiatives[0]} och {initiatives[1]} är redan samma insats: inget att besluta."
             )
         earlier, later = _joint(left, right, initiatives)
-    decision = facts.NewDecision("same", page=later.page, left=earlier.last, right=later.first)
+    decision = signed.decision("same", page=later.page, left=earlier.last, right=later.first)
     touched = _pages(pages, (earlier.page, later.page))
-    return _settle(database, touched, decision, signed, subscriptions, "correction")
+    return _settle(database, touched, decision, subscriptions, "correction")
 
 
 def different(
@@ -108,11 +113,11 @@ def different(
         raise UsageError(
             f"{change}: ändringen förbinder inte två lägen av en insats: inget att skilja åt."
         )
-    decision = facts.NewDecision(
+    decision = signed.decision(
         "different", page=found.page, left=found.old_seen, right=found.new_seen
     )
     touched = _pages(pages, (found.page,))
-    return _settle(database, touched, decision, signed, subscriptions, "correction")
+    return _settle(database, touched, decision, subscriptions, "correction")
 
 
 def undo(
@@ -124,22 +129,24 @@ def undo(
 ) -> Settled:
     """Take a decision back. The decision and its undoing both stay on record."""
     with database.read() as conn:
-        earlier = facts.decision(conn, number)
-    if earlier is None or earlier.kind not in ("accept", "reject", "same", "different"):
-        raise UsageError(f"Beslut {number} finns inte. Se numren i visionsvakt history --json.")
-    if earlier.undone:
-        raise UsageError(f"Beslut {number} är redan återtaget.")
-    keys = {earlier.page, *earlier.pages} - {None}
-    decision = facts.NewDecision("undo", page=earlier.page, undoes=number)
+        log = {decision.number: decision for decision in facts.decision_log(conn)}
+        earlier = log.get(number)
+        if earlier is None or earlier.what.kind not in ("accept", "reject", "same", "different"):
+            raise UsageError(f"Beslut {number} finns inte. Numret skrevs ut när det fattades.")
+        if earlier.undone:
+            raise UsageError(f"Beslut {number} är redan återtaget.")
+        what = earlier.what
+        captures = [seen.capture for seen in (what.left, what.right) if seen is not None]
+        keys = {what.page, *(facts.page_of(conn, capture) for capture in captures)} - {None}
+    decision = signed.decision("undo", page=what.page, undoes=number)
     touched = _pages(pages, tuple(key for key in keys if key is not None))
-    return _settle(database, touched, decision, signed, subscriptions, "correction")
+    return _settle(database, touched, decision, subscriptions, "correction")
 
 
 def _settle(
     database: Database,
     pages: Sequence[Watched],
     decision: facts.NewDecision,
-    signed: Signed,
     subscriptions: Sequence[Subscription],
     cause: Cause,
 ) -> Settled:
@@ -147,12 +154,12 @@ def _settle(
     with database.write() as conn:
         for page in sorted(pages, key=lambda page: page.key):
             watch.lock(conn, page.key)
-        number = facts.decide(conn, decision, by=signed.by, why=signed.why, at=signed.at)
+        number = facts.decide(conn, decision)
         results = [derive_again(conn, page) for page in pages]
         for group in {page.group for page in pages}:
             join_lives(conn, group)
         for page, result in zip(pages, results, strict=True):
-            tell_changes(conn, page, result, subscriptions, now=signed.at, cause=cause)
+            tell_changes(conn, page, result, subscriptions, now=decision.at, cause=cause)
     return Settled(number, tuple(results))
 
 

@@ -124,19 +124,19 @@ def publish(conn: Connection, page: Watched, changes: Sequence[str], now: dateti
             continue
         seen = change.new_seen or change.old_seen or Observation(change.capture, -1)
         rows.append(
-            facts.Anchor(change.id, "change", page.key, seen, change.meaning, change.before, at=now)
+            facts.Anchor(change.id, "change", page.key, seen, now, change.meaning, change.before)
         )
         if change.track is not None:
             born = derived.first_seen(conn, change.track)
             life = derived.life_of(conn, change.track)
-            rows.append(facts.Anchor(life, "initiative", page.key, born, "", None, at=now))
+            rows.append(facts.Anchor(life, "initiative", page.key, born, now))
     facts.anchor(conn, rows)
 
 
 def join_lives(conn: Connection, group: str) -> None:
     """Join the tracks of a group's pages into initiatives."""
     summaries = derived.track_summaries(conn, group)
-    anchors = {anchor.observation: anchor.id for anchor in facts.anchors(conn, kind="initiative")}
+    anchors = {anchor.seen: anchor.id for anchor in facts.anchors(conn, kind="initiative")}
     decided = facts.decisions(conn, None)
     joined = lives.join(summaries, anchors, same=decided.same, different=decided.different)
     derived.set_lives(conn, joined)
@@ -154,7 +154,7 @@ def _read_again(
     if snapshot is not None:
         text = f"Sidan {page.id} läses annorlunda sedan läsaren eller profilen ändrats."
         notes.append(Reason("reader", text, detail=page.reader.id))
-        facts.technical(conn, at=look.at, page=page.key, code="reader", text=text)
+        facts.technical(conn, facts.Technical(look.at, "reader", text, page.key))
     if state.suspect:  # what waits is read with today's reader, as if it came now
         rebased = replace(rebased, body=None, suspect=(), waiting=())
         cursor = derived.back_to(conn, page.key, rebased.last_good)

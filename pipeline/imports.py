@@ -7,10 +7,11 @@ import again skips it as duplicates.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from monitor.errors import UsageError
 from pipeline.derive import Derived, derive, derive_again
@@ -39,7 +40,7 @@ class Edition:
     content_type: str | None
     url: str | None
     source: str
-    exchange: tuple[facts.Exchange, ...] = ()
+    exchange: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def import_editions(
                 recorded = facts.record(conn, _capture_of(page, edition))
                 imported += not recorded.duplicate
                 duplicates += recorded.duplicate
-                older = older or (not recorded.duplicate and recorded.older_than_cursor)
+                older = older or (not recorded.duplicate and recorded.older)
         batch.clear()
         on_progress(imported + duplicates)
 

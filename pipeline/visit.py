@@ -72,7 +72,6 @@ def _keep(
     again = isinstance(fetched, NotModified)
     with database.write() as conn:
         watch.lock(conn, page.key)
-        seen_last = facts.last_body(conn, page.key)
         at = _later_than_the_last(conn, page, now)
         recorded = facts.record(
             conn,
@@ -81,7 +80,6 @@ def _keep(
                 at=at,
                 body=None if isinstance(fetched, NotModified) else fetched.body,
                 again=again,
-                body_hash=seen_last if again else None,
                 content_type=None if isinstance(fetched, NotModified) else fetched.content_type,
                 final_url=fetched.final_url,
                 exchange=tuple(exchange_of(hop) for hop in fetched.hops),
@@ -91,7 +89,7 @@ def _keep(
         moved_to = None if isinstance(fetched, NotModified) else fetched.moved_to
         if watch.remember_move(conn, page.key, moved_to) and moved_to:
             text = f"Sidan {page.id} har flyttat till {moved_to}. Ändra url i konfigurationen."
-            facts.technical(conn, at=at, page=page.key, code="page_moved", text=text)
+            facts.technical(conn, facts.Technical(at, "page_moved", text, page.key))
     return Visited(recorded.id, at, moved_to=moved_to)
 
 
@@ -120,7 +118,7 @@ def _later_than_the_last(conn: Any, page: Watched, now: datetime) -> datetime:
         return now
     if last - now > timedelta(minutes=1):
         text = f"Klockan går {last - now} efter den senaste hämtningen av {page.id}. Ställ om den."
-        facts.technical(conn, at=last, page=page.key, code="clock_behind", text=text)
+        facts.technical(conn, facts.Technical(last, "clock_behind", text, page.key))
     return last + SMALLEST_STEP
 
 

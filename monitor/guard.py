@@ -236,13 +236,12 @@ def _without_dots(path: str) -> str:
 
 def _read_v6(text: str, url: str) -> str:
     try:
-        return str(IPv6Address(text)) if "%" not in text else _raise(ValueError())
+        address = IPv6Address(text)
     except ValueError:
-        raise _refused(f"adressen {shown(url)} har en IPv6-adress som inte går att tolka") from None
-
-
-def _raise(error: Exception) -> str:
-    raise error
+        address = None
+    if address is None or address.scope_id is not None:
+        raise _refused(f"adressen {shown(url)} har en IPv6-adress som inte går att tolka")
+    return str(address)
 
 
 def read_host(text: str) -> str:

@@ -608,7 +608,7 @@ def _trouble(error: Exception, name: str, leash: Leash) -> FetchError:
             return _proxy_trouble(str(error), name)
         case httpcore.ConnectError():
             return TryLater("network", f"{name} gick inte att nå ({_plain(error)})")
-        case httpcore.NetworkError() | httpcore.RemoteProtocolError() if leash.ended:
+        case httpcore.NetworkError() | httpcore.RemoteProtocolError() if _is_cut(error, leash):
             if leash.in_body:
                 return TryLater("cut_body", f"{name} bröt mitt i svaret")
             return TryLater("network", f"{name} bröt förbindelsen utan att svara")
@@ -617,6 +617,12 @@ def _trouble(error: Exception, name: str, leash: Leash) -> FetchError:
     if leash.in_body and type(error).__name__ == "InvalidBodyLengthError":
         return TryLater("cut_body", f"{name} skickade en annan längd än svaret sade")
     return TryLater("protocol", f"{name} svarade på ett sätt som inte är HTTP ({_plain(error)})")
+
+
+def _is_cut(error: Exception, leash: Leash) -> bool:
+    """Whether the other side ended the connection, or (HTTP/2) the stream, before its time."""
+    event = error.args[0] if error.args else None
+    return leash.ended or type(event).__name__ in ("StreamReset", "ConnectionTerminated")
 
 
 def _proxy_trouble(answer: str, name: str) -> FetchError:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -32,6 +32,9 @@ from notifications.subscriptions import (
     parse_digest,
     parse_move,
 )
+
+if TYPE_CHECKING:
+    from monitor.fetch import FetchRules
 
 DEFAULT_FILE = "visionsvakt.toml"
 CONFIG_VARIABLE = "VISIONSVAKT_CONFIG"
@@ -245,6 +248,23 @@ def require_secrets(settings: Settings, environment: Mapping[str, str] = os.envi
             secret(settings, subscription, "secret_env", environment)
 
 
+def fetch_rules(fetch: FetchSettings, version: str = "") -> FetchRules:
+    """The `[fetch]` table as the one door to the network takes it; the pause is its gate's."""
+    from monitor.fetch import FetchRules  # late: it costs start-up, and most commands never fetch
+
+    return FetchRules(
+        timeout_seconds=fetch.timeout_seconds,
+        max_bytes=fetch.max_bytes,
+        contact=fetch.contact,
+        version=version,
+        allow_private=fetch.allow_private,
+        redirect_hosts=fetch.redirect_hosts,
+        proxy=fetch.proxy,
+        no_proxy=fetch.no_proxy,
+        ca_file=str(fetch.ca_file or ""),
+    )
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8"))
@@ -445,9 +465,9 @@ def _email(top: _Table) -> EmailSettings | None:
 
 
 def _profiles(top: _Table) -> dict[str, Profile]:
-    from monitor.profile import BUILT_IN
+    from monitor.profile import BUILTIN
 
-    profiles = dict(BUILT_IN)
+    profiles = dict(BUILTIN)
     for name, table in top.named_tables("profiles"):
         if name == RESERVED_PROFILE:
             top.fail(f"profiles.{name}", "namnet är upptaget; kalla profilen något annat")
@@ -803,6 +823,7 @@ __all__ = [
     "Settings",
     "WebSettings",
     "WorkerSettings",
+    "fetch_rules",
     "load",
     "locate",
     "require_secrets",

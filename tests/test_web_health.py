@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from monitor.errors import UsageError
-from web.health import health_app
+from web.health import serve
 from web.server import WebServer
 
 
@@ -20,7 +20,7 @@ def get(server: WebServer, path: str) -> tuple[int, str]:
 
 def test_a_process_that_lives_says_so_even_when_it_cannot_work() -> None:
     trouble: list[str | None] = [None]
-    with WebServer(health_app(lambda: trouble[0]), "127.0.0.1", 0) as server:
+    with serve("127.0.0.1", 0, lambda: trouble[0]) as server:
         assert get(server, "/healthz") == (200, "ok\n")
         assert get(server, "/readyz") == (200, "ok\n")
         trouble[0] = "databasen går inte att skriva i"
@@ -33,11 +33,11 @@ def test_an_address_in_use_is_refused_with_the_mend() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(UsageError, match=rf"web\.listen: 127\.0\.0\.1:{port} .*listen"):
-            WebServer(health_app(lambda: None), "127.0.0.1", port)
+            serve("127.0.0.1", port, lambda: None)
 
 
 def test_it_stops_when_told_and_twice_is_no_harm() -> None:
-    server = WebServer(health_app(lambda: None), "127.0.0.1", 0)
+    server = serve("127.0.0.1", 0, lambda: None)
     server.start()
     assert get(server, "/healthz")[0] == 200
     server.stop()

@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from web.server import WebServer
+
 Readiness: TypeAlias = Callable[[], str | None]
 """None where the work can be done, else what is wrong, in a few words. May block for a moment."""
 
@@ -24,6 +26,11 @@ def health_app(ready: Readiness) -> Starlette:
         return _answer(ready())
 
     return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+
+
+def serve(host: str, port: int, ready: Readiness) -> WebServer:
+    """The health addresses on a thread of their own: `with serve(…) as server`."""
+    return WebServer(health_app(ready), host, port)
 
 
 def _answer(trouble: str | None) -> PlainTextResponse:

@@ -197,6 +197,12 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "trying_since",
+            sa.BigInteger(),
+            nullable=True,
+            comment="the first try; dead three days after it",
+        ),
         sa.Column("next_attempt", sa.BigInteger(), nullable=True),
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
         sa.Column("lease_by", sa.Text(), nullable=True),
@@ -421,9 +427,27 @@ def upgrade() -> None:
         sa.Column("page", sa.Text(), nullable=False),
         sa.Column("cause", sa.Text(), nullable=False, comment="look, late, correction, replay"),
         sa.Column(
+            "subject",
+            sa.Text(),
+            nullable=False,
+            comment="what changed there: nets and settles by",
+        ),
+        sa.Column(
             "payload", sa.JSON(), nullable=False, comment="the change's contract JSON, frozen"
         ),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "ready_at",
+            sa.BigInteger(),
+            nullable=False,
+            comment="it has settled; no digest before this",
+        ),
+        sa.Column(
+            "held_until",
+            sa.BigInteger(),
+            nullable=True,
+            comment="waits for sibling pages at most until then",
+        ),
         sa.Column(
             "message", sa.Text(), nullable=True, comment="the message that claimed it; null: waits"
         ),

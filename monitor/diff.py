@@ -105,6 +105,8 @@ def _same_links(old: Sequence[Link], new: Sequence[Link]) -> bool:
     """Equal texts with equal addresses, in any order; a null address equals any."""
     if len(old) != len(new):
         return False
+    if all(_same_link(one, other) for one, other in zip(old, new, strict=True)):
+        return True
     mine, yours = _by_text(old), _by_text(new)
     if mine.keys() != yours.keys():
         return False
@@ -118,6 +120,15 @@ def _same_links(old: Sequence[Link], new: Sequence[Link]) -> bool:
         if unmet_others.total() - unmet_others[None] > keys[None]:
             return False
     return True
+
+
+def _same_link(old: Link, new: Link) -> bool:
+    return same(old.text, new.text) and (
+        old.href is None
+        or new.href is None
+        or old.href == new.href
+        or address_key(old.href) == address_key(new.href)
+    )
 
 
 def _by_text(links: Sequence[Link]) -> dict[str, Counter[str | None]]:

@@ -39,6 +39,8 @@ class Event:
 class Edition:
     at: datetime
     initiatives: tuple[Initiative, ...]
+    who: tuple[int, ...]
+    """The truth of identity: a number for each initiative, the same for ever."""
     events: tuple[Event, ...]
 
 
@@ -62,6 +64,10 @@ class Style:
     size: int = 100
     link_share: float = 0.6
     twin_share: float = 0.05
+    family_share: float = 0.3
+    """Share of initiatives about the same things, places and people as another one."""
+    boilerplate_share: float = 0.15
+    """Share of initiatives that end with a sentence that many share."""
     events: tuple[int, int] = (1, 6)
 
 
@@ -75,7 +81,7 @@ class _Item:
     links: list[Link]
     status: str
     twin: tuple[str, str] | None = None
-    topic: str = ""
+    about: _Subject | None = None
     touched: bool = False
     last: Initiative | None = None
     paragraphs: set[int] = field(default_factory=set)
@@ -155,6 +161,19 @@ _EN_PEOPLE = "children|young people|older people|parents|pupils|farmers|artists|
 _EN_VERBS = "builds|develops|tests|collects|supports|maps|restores|reviews|plants|measures".split("|")
 _EN_GOODS = "safety|participation|health|biodiversity|equality|reading|access|water quality".split("|")
 _EN_TWINS = (("children", "adults"), ("older", "young"), ("northern", "southern"))
+
+
+_BOILERPLATE = {
+    "sv": (
+        "Läs mer på vår webbplats eller kontakta oss om du har frågor.",
+        "Arbetet är en del av kommunens vision och följs upp varje år i årsredovisningen.",
+        "Insatsen görs tillsammans med regionen och det lokala näringslivet.",
+    ),
+    "en": (
+        "Read more on our website or get in touch if you have any questions.",
+        "The work is a part of our vision and is followed up every year in the annual report.",
+    ),
+}
 
 
 class _Words:
@@ -278,6 +297,8 @@ class _Page:
         self.items: list[_Item] = []
         self.departed: list[_Item] = []
         self._titles: set[str] = set()
+        self._boilerplate = _BOILERPLATE[style.language]
+        self._common_link = self.link("Läs mer" if style.language == "sv" else "Read more")
         for _ in range(style.size):
             self.items.append(self.fresh())
         for _ in range(int(style.size * style.twin_share)):
@@ -288,7 +309,7 @@ class _Page:
         """An initiative unlike any other: a title of its own and words of its own."""
         dice, style = self.dice, self.style
         for _ in range(200):
-            about = self.words.subject()
+            about = self._about()
             title = self.words.title(about, style.title_words)
             if title.casefold() not in self._titles:
                 break
@@ -300,10 +321,32 @@ class _Page:
             sentence = self.words.sentence(about)
             if sentence not in sentences:
                 sentences.append(sentence)
+        if sentences and dice.random() < style.boilerplate_share:
+            sentences.append(dice.choice(self._boilerplate))
         links = []
         if dice.random() < style.link_share:
             links.append(self.link(about.things[0].capitalize()))
-        return self._item(title, sentences, links, status or dice.choice(STATUSES))
+        elif dice.random() < 0.1:
+            links.append(self._common_link)
+        item = self._item(title, sentences, links, status or dice.choice(STATUSES))
+        item.about = about
+        return item
+
+    def _about(self) -> _Subject:
+        """What an initiative is about: something of its own, or a relative of another's."""
+        own = self.words.subject()
+        relatives = [item.about for item in self.items[-40:] if item.about]
+        if not relatives or self.dice.random() >= self.style.family_share:
+            return own
+        other = self.dice.choice(relatives)
+        return _Subject(
+            things=[own.things[0], other.things[1], own.things[2], other.things[3]],
+            places=[other.places[0], own.places[1]],
+            people=other.people,
+            goods=[own.goods[0], other.goods[0]],
+            figure=own.figure,
+            year=other.year,
+        )
 
     def _item(self, title: str, sentences: list[str], links: list[Link], status: str) -> _Item:
         self._next_uid += 1
@@ -348,7 +391,7 @@ class _Page:
 
     def edit(self) -> None:
         weights: list[tuple[float, Callable[[], None]]] = [
-            (0.24, self._overhaul),
+            (0.30, self._overhaul),
             (0.10, self._rename),
             (0.14, self._reword),
             (0.10, self._move),
@@ -360,6 +403,7 @@ class _Page:
             (0.04, self._replace),
             (0.05, self._return),
             (0.02, self._enter_namesake),
+            (0.02, self._pass_on_title),
             (0.02, self._enter_twin),
             (0.01, self._swap_twin),
         ]
@@ -496,37 +540,51 @@ class _Page:
         other.title, other.touched = source.title, True
         self._insert(other)
 
-    def _enter_twin(self) -> None:
+    def _pass_on_title(self) -> None:
+        """One is renamed, and another thing gets the title it had."""
+        if not self.style.sentences[1]:
+            return
+        item = self._pick(text=2)
+        if item is None:
+            return
+        title = item.title
+        self._retouch_title(item)
+        other = self.fresh(item.status)
+        if not other.sentences:
+            return
+        other.title, other.touched = title, True
+        self._insert(other)
+
+    def _enter_twin(self) -> _Item | None:
+        """Another of a template, word for word but for whom it is; gives the one it is a twin of."""
         pairs = [item for item in self.items if item.twin and not item.touched]
         if not pairs:
-            return
+            return None
         source = self.dice.choice(pairs)
-        one, other = source.twin or ("", "")
-        free = [pair for pair in _TWINS if one not in pair and other not in pair]
-        here = one if one in source.title.split() else other
-        third = self.dice.choice(free)[0]
-        if here not in source.title.split() or f"{source.title} {third}".casefold() in self._titles:
-            return
-        title = source.title.replace(here, third)
-        if title.casefold() in self._titles:
-            return
-        self._titles.add(title.casefold())
+        here = next((word for word in source.twin or () if word in source.title.split()), None)
+        pairs_of_words = _TWINS if self.style.language == "sv" else _EN_TWINS
+        others = [pair[0] for pair in pairs_of_words if pair[0] not in source.title.split()]
+        if here is None or not others:
+            return None
+        third = self.dice.choice(others)
+        title = " ".join(third if word == here else word for word in source.title.split())
         sentences = [text.replace(here, third) for text in source.sentences]
+        # On a page with texts the text must say it too: else it is a renaming to any reader.
+        if title.casefold() in self._titles or (
+            self.style.sentences[1] and sentences == source.sentences
+        ):
+            return None
+        self._titles.add(title.casefold())
         twin = self._item(title, sentences, [], source.status)
         twin.touched = source.touched = True
         self._insert(twin)
+        return source
 
     def _swap_twin(self) -> None:
         """One of a template leaves, another of the same template comes: still two."""
-        before = len(self.items)
-        self._enter_twin()
-        if len(self.items) == before:
-            return
-        sources = [item for item in self.items if item.touched and item.twin]
-        if sources:
-            item = sources[-1]
-            self.items.remove(item)
-            self.departed.append(item)
+        if source := self._enter_twin():
+            self.items.remove(source)
+            self.departed.append(source)
 
     # -- the strokes edits are made of ---------------------------------------------------------
 
@@ -700,7 +758,7 @@ def make_history(seed: int, style: Style, editions: int = 8) -> History:
     page = _Page(seed, style)
     dice = page.dice
     at = datetime(2026, 1, 5, 7, tzinfo=UTC)
-    made = [Edition(at, _show(page, dice), ())]
+    made = [Edition(at, *_show(page, dice), ())]
     gone: set[int] = set()
     for _ in range(editions - 1):
         at += timedelta(hours=dice.choice((1, 5, 24, 72)))
@@ -709,7 +767,7 @@ def make_history(seed: int, style: Style, editions: int = 8) -> History:
             item.touched = False
         for _ in range(dice.randint(*style.events)):
             page.edit()
-        shown = _show(page, dice)
+        shown, who = _show(page, dice)
         events: list[Event] = []
         for item in page.items:
             assert item.last is not None
@@ -728,11 +786,13 @@ def make_history(seed: int, style: Style, editions: int = 8) -> History:
             if uid not in here and then is not None:
                 gone.add(uid)
                 events.append(Event(frozenset({"removed"}), then.title, None, then.status, None))
-        made.append(Edition(at, shown, tuple(events)))
+        made.append(Edition(at, shown, who, tuple(events)))
     return History(seed, style, tuple(made))
 
 
-def _show(page: _Page, dice: random.Random) -> tuple[Initiative, ...]:
+def _show(
+    page: _Page, dice: random.Random
+) -> tuple[tuple[Initiative, ...], tuple[int, ...]]:
     for item in page.items:
         item.last = item.shown()
         if item.links and dice.random() < 0.05:
@@ -742,7 +802,8 @@ def _show(page: _Page, dice: random.Random) -> tuple[Initiative, ...]:
     if dice.random() < 0.15:
         # An editor sorts a section by name: order is no change.
         in_sections.sort(key=lambda item: (STATUSES.index(item.status), item.title))
-    return tuple(_noisy(item.last, dice) for item in in_sections if item.last is not None)
+    shown = tuple(_noisy(item.last, dice) for item in in_sections if item.last is not None)
+    return shown, tuple(item.uid for item in in_sections)
 
 
 def many_styles() -> tuple[Style, ...]:
@@ -761,6 +822,9 @@ def many_styles() -> tuple[Style, ...]:
         Style(size=80, language="en"),
         Style(size=400, events=(5, 20)),
         Style(size=250, sentences=(1, 3), events=(3, 12)),
+        Style(size=60, sentences=(1, 1), family_share=0.7, boilerplate_share=0.5, link_share=0.1),
+        Style(size=70, sentences=(2, 4), family_share=0.6, events=(15, 40)),
+        Style(size=30, sentences=(3, 8), twin_share=0.3, events=(2, 6)),
     )
 
 

@@ -1,0 +1,63 @@
+# Two stages: one builds, with whatever that takes; the other runs, as nobody in particular, on a
+# root it cannot write to. Both stand on the same base, so that the environment can be carried over.
+#
+#   docker build -t visionsvakt .        or, with or without a Docker daemon: make image
+#   docker run --read-only -v visionsvakt:/data -p 8080:8080 visionsvakt
+
+ARG BASE=debian:bookworm-slim
+
+# hadolint ignore=DL3006
+FROM ${BASE} AS build
+# Where a proxy inspects TLS, its certificates come by a mount and this points at them.
+ARG PIP_CERT
+ENV DEBIAN_FRONTEND=noninteractive \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends python3 python3-venv \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY requirements.lock requirements-build.lock ./
+RUN python3 -m venv /opt/visionsvakt \
+    && /opt/visionsvakt/bin/pip install --require-hashes --only-binary :all: -r requirements.lock \
+    && python3 -m venv /opt/build \
+    && /opt/build/bin/pip install --require-hashes --only-binary :all: -r requirements-build.lock
+COPY . .
+# Compiled here, because nothing can be written later; what only an installer needs is left behind.
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
+    && /opt/visionsvakt/bin/pip install --no-deps /tmp/wheel/visionsvakt-*.whl \
+    && /opt/visionsvakt/bin/python ops/sbom.py > /opt/visionsvakt/sbom.cdx.json \
+    && /opt/visionsvakt/bin/pip uninstall --yes setuptools pip \
+    && find /opt/visionsvakt -name '__pycache__' -prune -exec rm -rf {} + \
+    && find /opt/visionsvakt -type d -name tests -prune -exec rm -rf {} + \
+    && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/visionsvakt/lib
+
+# hadolint ignore=DL3006
+FROM ${BASE}
+LABEL org.opencontainers.image.title="Visionsvakt" \
+      org.opencontainers.image.description="Watches municipal vision pages and tells people what changed in meaning" \
+      org.opencontainers.image.licenses="MIT"
+ENV DEBIAN_FRONTEND=noninteractive
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates python3 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \
+    && useradd --system --uid 10001 --user-group --home-dir /data --no-create-home visionsvakt \
+    && install --directory --owner visionsvakt --group visionsvakt /data
+COPY --from=build /opt/visionsvakt /opt/visionsvakt
+ENV PATH=/opt/visionsvakt/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    LANG=C.UTF-8 \
+    VISIONSVAKT_LISTEN=0.0.0.0:8080
+# ./visionsvakt.toml is looked for here, and the relative database path leads here.
+WORKDIR /data
+VOLUME /data
+USER 10001:10001
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["python", "-m", "web.probe"]
+ENTRYPOINT ["visionsvakt"]
+CMD ["run"]

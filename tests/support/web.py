@@ -154,6 +154,11 @@ class Server:
         raise NotImplementedError
 
     @property
+    def open_connections(self) -> int:
+        with self._lock:
+            return len(self._open)
+
+    @property
     def scheme(self) -> str:
         return "https" if self._tls else "http"
 

@@ -412,16 +412,18 @@ def log_odds(likeness: Likeness, *, present: bool) -> float:
     title, text = likeness.title, likeness.text
     odds = -5.3 + 1.0 * title + 5.5 * title * title
     if title == 1.0:
-        odds += 5.0
+        odds += 7.0
     if likeness.bare:
         odds += 4.5 * _smooth(title, 0.0, 0.5)
     elif text is None:
-        odds += 1.0
+        odds += 2.0 * _smooth(title, 0.3, 0.8)
     else:
         told = -4.1 + 8.4 * _smooth(text, 0.1, 0.7) + 6.6 * max(0.0, text - 0.7)
         if text > 0.9999:
             told += 2.0  # every word of it, if not in this order
-        odds += likeness.telling * (told + 1.25 * math.log1p(likeness.in_common))
+        told += 1.25 * math.log1p(likeness.in_common)
+        # A text alone never says more than a title alone: texts are copied, titles are names.
+        odds += likeness.telling * (told if told < 7.0 else 7.0 + 0.35 * (told - 7.0))
     if likeness.links is not None:
         odds += 4.5 * likeness.links - 1.0
     if likeness.swapped:

@@ -113,6 +113,15 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """One good reading's figures, to compare later ones with. `counts`: (status, initiatives)."""
+
+    counts: tuple[tuple[str | None, int], ...]
+    characters: int
+    unclaimed_characters: int
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Bytes to read, with what the server said of them. `url` resolves relative links."""
 

@@ -29,6 +29,7 @@ from monitor.identity.match import Constraints, Matching, match
 from monitor.model import (
     Change,
     Decisions,
+    Figures,
     Initiative,
     Look,
     Observation,
@@ -75,15 +76,6 @@ class Track:
     heading: str
     seen: tuple[Observation, ...]
     left_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """One good reading's figures, to compare later ones with. `counts`: (status, initiatives)."""
-
-    counts: tuple[tuple[str | None, int], ...]
-    characters: int
-    unclaimed_characters: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ _AUTHORITY = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<name>[^\[\]:]*))(?::(?P<port
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?")
 _PATH_SAFE = "/%:@!$&'()*+,;=-._~"
 _QUERY_SAFE = _PATH_SAFE + "?[]"
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _V4: tuple[tuple[IPv4Network, str], ...] = tuple(
     (IPv4Network(network), why)
@@ -116,7 +116,7 @@ class WebAddress:
     def host_key(self) -> str:
         """What politeness counts by: the host, with its port where that is not the usual one."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def origin(self) -> str:
@@ -181,7 +181,7 @@ def _read(url: str) -> WebAddress:
     if found is None:
         raise _refused(f"adressen {shown(url)} är ingen webbadress: den ska börja med https://")
     scheme = found["scheme"].lower()
-    if scheme not in _DEFAULT_PORTS or not found["authority"]:
+    if scheme not in DEFAULT_PORTS or not found["authority"]:
         raise _refused(f"adressen {shown(url)} är ingen webbadress: den ska börja med https://")
     if "@" in found["authority"]:
         raise _refused(
@@ -191,7 +191,7 @@ def _read(url: str) -> WebAddress:
     authority = _AUTHORITY.fullmatch(found["authority"])
     if authority is None:
         raise _refused(f"adressen {shown(url)} har ett värdnamn som inte går att tolka")
-    port = int(authority["port"]) if authority["port"] else _DEFAULT_PORTS[scheme]
+    port = int(authority["port"]) if authority["port"] else DEFAULT_PORTS[scheme]
     if not 0 < port < 65536:
         raise _refused(f"adressen {shown(url)} har en port som inte finns")
     if authority["v6"] is not None:

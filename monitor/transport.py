@@ -30,7 +30,7 @@ from typing import Any, TypeAlias
 import httpcore
 
 from monitor.errors import AskOperator, ConfigurationError, FetchError, TryLater
-from monitor.guard import Guard, WebAddress, read_host
+from monitor.guard import DEFAULT_PORTS, Guard, WebAddress, read_host
 
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 """A name and a port to its addresses, as literals. Raises OSError where there are none."""
@@ -518,7 +518,8 @@ class Transport:
             httpcore.URL(
                 scheme=address.scheme.encode("ascii"),
                 host=host.encode("ascii"),
-                port=address.port,
+                # Left out where usual, so that a proxy is told the address as it is written.
+                port=None if address.port == DEFAULT_PORTS[address.scheme] else address.port,
                 target=address.target.encode("ascii"),
             ),
             headers=list(sent),

@@ -19,13 +19,18 @@ _GLYPHS = {
     ord("…"): "...",
 }
 _TABLE: dict[int, str | None] = {**_INVISIBLE, **_GLYPHS}
-_SPACE = re.compile(r"\s+")
+_SPACE = re.compile(r"[ \t\n\r\f\v]+")
 _PLAIN = re.compile(r"[ -~åäöÅÄÖéÉüÜ\n]*")
 
 
 def tidy(text: str) -> str:
-    """The text as shown: white space folded to single spaces, trimmed; every glyph kept."""
-    return _SPACE.sub(" ", text).strip()
+    """The text as shown: white space folded as a browser does, trimmed; every glyph kept.
+
+    Non-breaking and other special spaces inside a text are glyphs: they are shown as written.
+    """
+    if "\xa0" in text or "\u202f" in text or "\u2009" in text:
+        return _SPACE.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def same_key(text: str) -> str:

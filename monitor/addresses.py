@@ -1,0 +1,75 @@
+"""Where a link leads: resolved as a browser would, and whether it leaves the site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a page's relative links are resolved against. Either may be unknown."""
+
+    base: str | None
+    host: str | None
+
+
+def place_of(url: str | None, base: str | None, canonical: str | None) -> Place:
+    """The page's place: its final address, else the canonical one, bent by `<base>` (HTML 2.4.3)."""
+    page = _absolute(url) or _absolute(canonical)
+    if base:
+        bent = _join(page, base) if page else _absolute(base)
+        return Place(bent or page, _host(page or bent))
+    return Place(page, _host(page))
+
+
+def resolve(href: str, place: Place) -> str | None:
+    """The absolute address, or None where the page's own address is not known."""
+    href = "".join(href.split()) if any(c.isspace() for c in href) else href
+    if not href.startswith(("/", "#", "?", ".")):
+        scheme = _scheme(href)
+        if scheme in ("http", "https"):
+            return _join(None, href)
+        if scheme is not None:
+            return href
+    return _join(place.base, href) if place.base else None
+
+
+def leaves(address: str | None, place: Place) -> bool:
+    """Whether the host is known and is neither the page's nor below it."""
+    if address is None or place.host is None or not address.startswith(("http:", "https:")):
+        return False
+    host = _host(address)
+    if host is None or host == place.host or host.endswith("." + place.host):
+        return False
+    return host.removeprefix("www.") != place.host.removeprefix("www.")
+
+
+def _scheme(href: str) -> str | None:
+    head, colon, _ = href.partition(":")
+    if colon and head and head[0].isalpha() and all(c.isalnum() or c in "+.-" for c in head):
+        return head.lower()
+    return None
+
+
+def _join(base: str | None, href: str) -> str | None:
+    try:
+        return urljoin(base, href) if base else urlsplit(href).geturl()
+    except ValueError:
+        return None
+
+
+def _absolute(url: str | None) -> str | None:
+    if not url:
+        return None
+    url = url.strip()
+    return url if url.lower().startswith(("http://", "https://")) and _host(url) else None
+
+
+def _host(url: str | None) -> str | None:
+    if url is None:
+        return None
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None

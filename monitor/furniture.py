@@ -1,0 +1,193 @@
+"""Words that belong to nothing: the named rules by which a text on the page is left out.
+
+Each rule is one compiled pattern with a name, for the languages whose profiles are tried (Swedish,
+Norwegian, Danish, Finnish, English). Rules judge whole blocks or whole inline pieces, never parts of
+a sentence, and never texts that an initiative has taken.
+"""
+
+from __future__ import annotations
+
+import re
+
+# «Länk till annan webbplats, öppnas i nytt fönster.» and its relatives.
+_OTHER_SITE = (
+    r"(?:extern\s+)?länk(?:en)?\s+(?:leder\s+|går\s+)?till\s+(?:en\s+)?(?:annan|extern)\s+"
+    r"(?:webbplats|webbsida|webbsajt|sajt|sida)"
+    r"|extern(?:\s+länk|\s+webbplats)"
+    r"|lenk[ea]?\s+til\s+(?:et\s+)?(?:annet|eksternt)\s+(?:nettsted|nettside)|ekstern\s+lenke"
+    r"|link\s+til\s+(?:et\s+|en\s+)?(?:andet|anden|eksternt|ekstern)\s+"
+    r"(?:websted|website|hjemmeside|webside)|eksternt\s+link"
+    r"|linkki\s+(?:toiselle|ulkoiselle)\s+(?:verkko)?sivustolle|ulkoinen\s+linkki"
+    r"|(?:external\s+)?link\s+to\s+(?:an?\s*)?(?:other|external)\s+(?:web\s*)?(?:site|page)"
+    r"|external\s+(?:link|site|website)"
+)
+_NEW_WINDOW = (
+    r"(?:länken\s+)?öppnas\s+i\s+(?:ett\s+|en\s+)?(?:nytt\s+fönster|ny\s+flik)"
+    r"|åpne[rs]\s+i\s+(?:et\s+|en\s+)?(?:nytt\s+vindu|ny\s+fane)"
+    r"|åbne[rs]\s+i\s+(?:et\s+|en\s+)?(?:nyt\s+vindue|ny\s+fane)"
+    r"|avautuu\s+(?:uuteen|uudessa)\s+(?:ikkunaan|ikkunassa|välilehteen|välilehdessä)"
+    r"|opens\s+(?:in\s+)?(?:a\s+)?new\s+(?:window|tab)"
+)
+_MARK = (
+    rf"(?:(?P<site>{_OTHER_SITE})(?:\s*(?:,|\.|och|og|and|ja|-|–)?\s*(?:{_NEW_WINDOW}))?"
+    rf"|(?:{_NEW_WINDOW}))"
+)
+_MARK_ANYWHERE = re.compile(rf"\s*[(\[]?\s*{_MARK}\s*\.?\s*[)\]]?", re.IGNORECASE)
+_MARK_HINT = re.compile(
+    r"webb|extern|ekstern|ulkoi|fönster|flik|vindu|fane|nettst|websted|website|hjemmeside|ikkuna"
+    r"|välileh|sivustolle|other\s+site|window|new tab",
+    re.IGNORECASE,
+)
+
+
+def without_mark(text: str) -> tuple[str, bool]:
+    """(the text without the words that mark outside links, whether they said «another site»)."""
+    if not _MARK_HINT.search(text):
+        return text, False
+    outside = False
+    while True:
+        best = None
+        for found in _MARK_ANYWHERE.finditer(text):
+            before, after = text[: found.start()].strip(), text[found.end() :].strip()
+            if not before or not after.strip(" .,:;-–"):
+                best = found
+        if best is None:
+            return text, outside
+        outside = outside or best["site"] is not None
+        rest = text[: best.start()] + " " + text[best.end() :]
+        text = rest.strip() if text[: best.start()].strip() else rest.strip(" .,:;-–")
+
+
+def says_outside(text: str) -> bool:
+    """Whether an alt, a title or an icon's name says that the link leads to another site."""
+    found = _MARK_ANYWHERE.search(text)
+    return found is not None and found["site"] is not None
+
+
+# «Information, ikon», «Ikon: pratbubblor»: names of pictures that stand as text.
+_ICON = re.compile(
+    r"(?:ikon|icon|ikoni|kuvake|symbol|symboli|logotyp|logo|logga)\s*(?::|för|for|-|–)\s*\S.{0,80}"
+    r"|.{1,60}[,;]?\s+(?:ikon|icon|symbol|kuvake|logotyp|logotype)"
+    r"|.{1,30}(?:symbol|ikon|logotyp|kuvake)"
+    r"|ikon|icon|kuvake|symbol|logotyp|logotype",
+    re.IGNORECASE,
+)
+_PICTURE = re.compile(
+    r"(?:(?:en|ett|et|ei|a|an)\s+)?(?:illustration|illustrasjon|bild|bilde|billede|foto|fotografi"
+    r"|dekorbild|dekorationsbild|picture|photo|image|kuva|kuvituskuva|valokuva|karta|logotyp|logo)"
+    r"(?:\s+(?:med|på|av|över|för|som|of|with|showing|af|over|jossa)\b.{0,160}|\s*:.{0,160})?",
+    re.IGNORECASE,
+)
+
+
+def is_icon(text: str) -> bool:
+    """Whether a whole piece of text is only the name of an icon."""
+    return len(text) <= 90 and _ICON.fullmatch(text) is not None
+
+
+def is_picture(text: str) -> bool:
+    """Whether a line of plain text is only a picture's alternative text."""
+    return len(text) <= 200 and (_PICTURE.fullmatch(text) is not None or is_icon(text))
+
+
+_BOXES = re.compile(
+    # dates and who wrote
+    r"(?:sidan\s+|sida\s+|page\s+|this page was\s+)?(?:senast|sist|senest|sidst|last|viimeksi)\s+"
+    r"(?:ändrad|uppdaterad|publicerad|granskad|oppdatert|endret|opdateret|ændret|redigeret|updated"
+    r"|modified|reviewed|changed|päivitetty|muokattu)\b.{0,80}"
+    r"|(?:uppdaterad|publicerad|ändrad|granskad|publisert|oppdatert|offentliggjort|opdateret"
+    r"|published|updated|julkaistu|päivitetty|muokattu)\b(?:\s+av\b|\s*:|\s+\d|$).{0,80}"
+    r"|(?:ändrad av|sidansvarig|innehållsansvarig|ansvarig utgivare|sideansvarlig|ansvarlig"
+    r"|sivun vastuuhenkilö|page owner)\b.{0,80}"
+    # share, print, listen, back
+    r"|(?:dela|del|jaa|share)(?:\s+(?:sidan|siden|sivu|this page|page|artikeln|med|på|on)\b.{0,160}|:?)"
+    r"|(?:facebook|linkedin|twitter|x|e-post|e-mail|mejla|whatsapp|bluesky|instagram)(?:symbol)?"
+    r"(?:[\s,|·•]+(?:facebook|linkedin|twitter|x|e-post|e-mail|mejla|whatsapp|bluesky|instagram)"
+    r"(?:symbol)?)*"
+    r"|(?:skriv ut|skriv ut sidan|tulosta|print|print this page|udskriv|lyssna|lyssna på sidan"
+    r"|lytt|listen|kuuntele|till toppen|tillbaka till toppen|til toppen|back to top|takaisin ylös"
+    r"|till sidans topp|hoppa till innehåll|skip to content)"
+    # contact
+    r"|(?:telefon|tel|tlf|tlf\.|telefonnummer|mobil|puhelin|phone|telephone|e-post|epost|e-mail|email"
+    r"|mejl|sähköposti|besöksadress|postadress|växel|adress|adresse)\s*:.{0,120}"
+    r"|(?:kontakt|kontakter|kontakta oss|kontakta|kontaktperson|kontaktpersoner|kontakt oss"
+    r"|kontakt os|ota yhteyttä|yhteystiedot|contact|contact us|contacts)\b\s*(?::.{0,160})?"
+    r"|(?:om du har frågor|har du frågor|har du en fråga|frågor\?|har du spørgsmål|har du spørsmål"
+    r"|onko sinulla kysyttävää|questions\?|do you have questions|any questions)\b.{0,120}"
+    # was this page any good?
+    r"|(?:hjälpte (?:informationen|sidan|innehållet)|hittade du|var (?:sidan|informationen) till hjälp"
+    r"|fant du|fandt du|löysitkö|was this page|did you find)\b.{0,120}\??"
+    # cookies
+    r"|.{0,120}\b(?:använder|bruker|bruger|käyttää|uses?|godkänn|acceptera)\b.{0,40}"
+    r"\b(?:kakor|cookies|informasjonskapsler|evästeitä)\b.{0,200}",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def is_box(text: str) -> bool:
+    """Whether a block outside the initiatives is a date, share, contact, feedback or cookie box."""
+    return len(text) <= 400 and _BOXES.fullmatch(text) is not None
+
+
+_CONTROL = re.compile(
+    r"(?:visa|vis|göm|dölj|skjul|öppna|åpne|åbn|avaa|stäng|lukk|luk|sulje|fäll ut|fäll ihop|fäll in"
+    r"|expandera|minimera|show|hide|open|close|expand|collapse|näytä|piilota|läs upp)"
+    r"(?:\s+(?:mer|mera|mere|mindre|alla|alle|allt|alt|all|more|less|lisää|vähemmän|kaikki|text(?:en)?"
+    r"|innehåll(?:et)?|insats(?:en)?|detaljer|details|beskrivning(?:en)?|information(?:en)?))*\s*",
+    re.IGNORECASE,
+)
+
+
+def is_control(text: str) -> bool:
+    """Whether a text only works the page («Visa mer», «Stäng alla»)."""
+    return len(text) <= 60 and _CONTROL.fullmatch(text) is not None
+
+
+_SYMBOLS = re.compile(r"[\W_]+|[a-z]+(?:_[a-z]+)+")
+
+
+def is_symbol(text: str) -> bool:
+    """Whether an aria-hidden piece is only a sign («+», «▼», an icon font's name)."""
+    return _SYMBOLS.fullmatch(text) is not None
+
+
+_ORDINAL = re.compile(
+    r"(?:nr\.?\s*|#)?\(?(\d{1,3})\s*(?:[.):]|\s[–—-](?=\s)|\s(?=\S)|$)\s*", re.IGNORECASE
+)
+
+
+def ordinal(text: str) -> tuple[int, str] | None:
+    """(number, the rest) of a text that begins with an ordinal: «1. Titel», «2) …», «3»."""
+    found = _ORDINAL.match(text)
+    return (int(found[1]), text[found.end() :]) if found else None
+
+
+_MARKER = re.compile(r"(?:nr\.?\s*|#)?\(?\d{1,3}[.):]?|[•·▪◦‣●○■□–—*+>»›\-]")
+
+
+def is_marker(text: str) -> bool:
+    """Whether a block is only a list marker or an ordinal."""
+    return _MARKER.fullmatch(text) is not None
+
+
+_LABEL = re.compile(
+    r"(?:status|nuvarande status|läge|fas|skede|tillstånd|stage|phase|state|progress|tila|vaihe|tilanne"
+    r"|fase|stadie|stadium)\s*(?:[:–—-]\s*|\n\s*|$)(.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def labelled(text: str) -> str | None:
+    """What stands after «Status:» (may be ""), or None where the text is no status label."""
+    if len(text) > 120:
+        return None
+    found = _LABEL.fullmatch(text)
+    return found[1].strip() if found else None
+
+
+COLUMN_WORDS = frozenset(
+    "status läge fas insats insatser titel rubrik namn aktivitet åtgärd projekt beskrivning länk länkar"
+    " mer läs information nr nummer tiltak tittel lenke lenker indsats projekt beskrivelse link links"
+    " title name initiative initiatives description project action tila hanke nimi kuvaus linkki linkit"
+    " toimenpide otsikko more read område".split()
+)

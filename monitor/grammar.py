@@ -1,0 +1,399 @@
+"""Which blocks of a section are titles, and which blocks belong to each: found by repetition.
+
+A candidate is a way to point out titles by structure alone: «blocks with this look that begin at least
+so many elements». Each candidate cuts the section into units; the candidate whose units explain the
+section best (nothing left over, titles first and short, texts after them) is the section's grammar.
+
+With titles t1, t2, … the unit of a title is the largest element around it that holds no other title.
+What lies inside the unit belongs to the title (nested pages: list items, details, table rows). Where
+the units hold titles only, what follows beside them does (flat pages: headings, dt and dd, accordions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from monitor.outline import Block, Element
+
+LONGEST_TITLE = 180
+_LONG_SENTENCE = 90
+_MARKED = frozenset(
+    ("h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt", "button", "heading", "th")
+)
+_BOLD = frozenset(("strong", "b"))
+_ROWS = frozenset(("li", "tr", "details", "article", "section", "dd"))
+
+
+class Pattern(NamedTuple):
+    """How titles are told: `look` (and `classes`, where looks alone do not tell), `drop` at least."""
+
+    look: str
+    drop: int
+    lead: bool = False
+    classes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One initiative's blocks, by number. `lead`: the title is only the block's first words."""
+
+    title: int
+    lead: bool
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parse:
+    """A section cut into units. `left` are the blocks nobody took."""
+
+    pattern: Pattern | None
+    flat: bool
+    units: tuple[Unit, ...]
+    left: tuple[int, ...]
+    cost: float
+
+    @property
+    def shape(self) -> str:
+        if self.pattern is None:
+            return ""
+        tail = "/".join(self.pattern.look.split("/")[-3:])
+        return f"{tail}{'…' if self.pattern.lead else ''} {'flat' if self.flat else 'nested'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The blocks of one section: `first` up to, not with, `end`. `quiet` ones are never content."""
+
+    blocks: Sequence[Block]
+    elements: Sequence[Element]
+    first: int
+    end: int
+    quiet: Mapping[int, str]
+
+    @property
+    def rise_at_end(self) -> int:
+        return self.blocks[self.end].rise if self.end < len(self.blocks) else 0
+
+
+NOTHING = Parse(None, False, (), (), 9.0)
+
+
+def parse(span: Span, learned: Sequence[tuple[Pattern, bool]], known: frozenset[int]) -> Parse:
+    """The best cut of a section. `learned`: what fitted other sections; `known`: blocks with known titles."""
+    if span.first >= span.end:
+        return NOTHING
+    best = NOTHING
+    for pattern, flat in learned:
+        found = _try(span, pattern, flat)
+        if found.cost < best.cost:
+            best = found
+    if best.cost <= 0.1:
+        return best
+    tried: set[tuple[int, ...]] = set()
+    results = [best] if best.pattern else []
+    for pattern in _candidates(span, known):
+        titles = _titles(span, pattern)
+        key = tuple(titles)
+        if not titles or key in tried:
+            continue
+        tried.add(key)
+        found = _cut(span, pattern, titles, None)
+        results.append(found)
+        if found.cost <= 0.02 and len(found.units) >= 3 and not _coarse(found):
+            break
+    return _choose(results)
+
+
+def _choose(results: Sequence[Parse]) -> Parse:
+    if not results:
+        return NOTHING
+    best = min(results, key=lambda found: (found.cost, -len(found.units)))
+    for found in results:
+        finer = len(found.units) >= 2 * max(1, len(best.units))
+        if finer and found.cost <= best.cost + 0.12 and _full(found) and not found.flat:
+            best = found
+    return best
+
+
+def _full(found: Parse) -> bool:
+    return sum(1 for unit in found.units if unit.after or unit.lead) >= 0.5 * len(found.units)
+
+
+def _coarse(found: Parse) -> bool:
+    return sum(len(unit.after) for unit in found.units) > 8 * len(found.units)
+
+
+def _candidates(span: Span, known: frozenset[int]) -> Iterable[Pattern]:
+    """Patterns worth trying, the likeliest first: known titles, then by first appearance."""
+    looks: dict[str, list[int]] = {}
+    leads: dict[str, list[int]] = {}
+    for number in range(span.first, span.end):
+        if number in span.quiet:
+            continue
+        block = span.blocks[number]
+        looks.setdefault(block.look, []).append(number)
+        if block.lead is not None:
+            leads.setdefault(f"{block.look}/{block.lead.tag}", []).append(number)
+    if known:
+        votes: dict[str, int] = {}
+        for number in known:
+            if span.first <= number < span.end:
+                look = span.blocks[number].look
+                votes[look] = votes.get(look, 0) + 1
+        for look in sorted(votes, key=lambda name: -votes[name])[:2]:
+            yield from _by_drop(span, look, looks.get(look, []))
+    order = sorted(looks, key=lambda look: looks[look][0])[:10]
+    for look in order:
+        yield from _by_drop(span, look, looks[look])
+    for look in sorted(leads, key=lambda name: leads[name][0])[:6]:
+        yield Pattern(look, 0, True)
+        yield Pattern(look, 2, True)
+    for look in order[:6]:
+        classes = {_classes(span, number) for number in looks[look]}
+        if len(classes) > 1:
+            for name in sorted(classes, key=lambda c: (c is None, c or "")):
+                if name is not None and len(classes) <= 12:
+                    yield Pattern(look, 0, False, name)
+
+
+def _by_drop(span: Span, look: str, numbers: Sequence[int]) -> Iterable[Pattern]:
+    yield Pattern(look, 0)
+    drops = sorted({_drop(span, number) for number in numbers})
+    for drop in drops[1:4]:
+        yield Pattern(look, drop)
+
+
+def _drop(span: Span, number: int) -> int:
+    """How many elements begin at this block, quiet blocks before it counted as part of it."""
+    block = span.blocks[number]
+    rise = block.rise
+    while number > span.first and (number - 1) in span.quiet:
+        number -= 1
+        rise = min(rise, span.blocks[number].rise)
+    return len(block.path) - rise
+
+
+def _classes(span: Span, number: int) -> str | None:
+    path = span.blocks[number].path
+    return " ".join(span.elements[path[-1]].classes.split()) if path else None
+
+
+def _titles(span: Span, pattern: Pattern) -> list[int]:
+    titles = []
+    for number in range(span.first, span.end):
+        block = span.blocks[number]
+        if number in span.quiet:
+            continue
+        if block.look == pattern.look or (
+            pattern.lead
+            and block.lead is not None
+            and pattern.look == f"{block.look}/{block.lead.tag}"
+        ):
+            if pattern.drop and _drop(span, number) < pattern.drop:
+                continue
+            if pattern.classes is not None and _classes(span, number) != pattern.classes:
+                continue
+            titles.append(number)
+    return titles
+
+
+def _try(span: Span, pattern: Pattern, flat: bool) -> Parse:
+    titles = _titles(span, pattern)
+    return _cut(span, pattern, titles, flat) if titles else NOTHING
+
+
+def _depths(span: Span, titles: Sequence[int]) -> list[int]:
+    """For each title, how deep the element stands that holds it and its nearest neighbour."""
+    blocks = span.blocks
+    lows = []
+    before = span.first - 1
+    for title in titles:
+        lows.append(min(blocks[n].rise for n in range(before + 1, title + 1)))
+        before = title
+    low = span.rise_at_end
+    for n in range(before + 1, span.end):
+        low = min(low, blocks[n].rise)
+    lows.append(low)
+    return [max(lows[k], lows[k + 1]) for k in range(len(titles))]
+
+
+def _cut(span: Span, pattern: Pattern, titles: list[int], flat: bool | None) -> Parse:
+    inside, beside, before = _reach(span, titles)
+    if flat is None:
+        flat = _is_flat(span, titles, inside, beside, pattern)
+    if not flat:
+        more = _missed_units(span, titles)
+        if more:
+            titles = sorted({*titles, *more})
+            inside, beside, before = _reach(span, titles)
+    units = []
+    taken: set[int] = set()
+    for k, title in enumerate(titles):
+        after = inside[k] + (beside[k] if flat else [])
+        after = [n for n in after if n not in span.quiet]
+        front = [n for n in before[k] if n not in span.quiet]
+        block = span.blocks[title]
+        lead = _takes_lead(block, pattern)
+        units.append(Unit(title, lead, tuple(front), tuple(after)))
+        taken.add(title)
+        taken.update(after)
+        taken.update(front)
+    left = tuple(n for n in range(span.first, span.end) if n not in taken and n not in span.quiet)
+    return Parse(pattern, flat, tuple(units), left, _cost(span, units, left, pattern))
+
+
+def _takes_lead(block: Block, pattern: Pattern) -> bool:
+    if block.lead is None:
+        return False
+    if pattern.lead:
+        return True
+    return pattern.look == f"{block.look}/{block.lead.tag}" or (
+        block.look != pattern.look and pattern.look.endswith("/" + block.lead.tag)
+    )
+
+
+def _reach(
+    span: Span, titles: Sequence[int]
+) -> tuple[list[list[int]], list[list[int]], list[list[int]]]:
+    """For each title: the blocks inside its unit, those beside it, those before it in its unit."""
+    blocks = span.blocks
+    depths = _depths(span, titles)
+    inside: list[list[int]] = []
+    beside: list[list[int]] = []
+    before: list[list[int]] = []
+    last = span.first - 1
+    for k, title in enumerate(titles):
+        depth = depths[k]
+        front = []
+        low = blocks[title].rise
+        for n in range(title - 1, last, -1):
+            if low <= depth:
+                break
+            front.append(n)
+            low = min(low, blocks[n].rise)
+        before.append(front[::-1])
+        end = titles[k + 1] if k + 1 < len(titles) else span.end
+        mine, next_to = [], []
+        low = len(blocks[title].path) + 1
+        for n in range(title + 1, end):
+            low = min(low, blocks[n].rise)
+            if low > depth:
+                mine.append(n)
+            elif low == depth:
+                next_to.append(n)
+            else:
+                break
+        inside.append(mine)
+        beside.append(next_to)
+        last = mine[-1] if mine else title
+    # What stands before a title inside its unit is not beside the title before it.
+    for k in range(len(titles) - 1):
+        first = before[k + 1][0] if before[k + 1] else titles[k + 1]
+        inside[k] = [n for n in inside[k] if n < first]
+        beside[k] = [n for n in beside[k] if n < first]
+    return inside, beside, before
+
+
+def _is_flat(
+    span: Span,
+    titles: Sequence[int],
+    inside: Sequence[Sequence[int]],
+    beside: Sequence[Sequence[int]],
+    pattern: Pattern,
+) -> bool:
+    def count(rows: Sequence[Sequence[int]]) -> int:
+        return sum(1 for row in rows if any(n not in span.quiet for n in row))
+
+    within, next_to = count(inside), count(beside)
+    if pattern.lead:
+        within = len(titles) - next_to
+    if next_to == 0:
+        return False
+    return within == 0 or next_to > within or (next_to >= 2 and next_to >= 0.3 * len(titles))
+
+
+def _missed_units(span: Span, titles: Sequence[int]) -> list[int]:
+    """In nested pages: further elements of the units' kind, whose first block looks otherwise."""
+    blocks, elements = span.blocks, span.elements
+    depths = _depths(span, titles)
+    owned: dict[int, tuple[int, int]] = {}
+    inside, _, before = _reach(span, titles)
+    taken = set(titles)
+    for k in range(len(titles)):
+        taken.update(inside[k])
+        taken.update(before[k])
+    kinds: dict[tuple[int, ...], set[tuple[str, str]]] = {}
+    for k, title in enumerate(titles):
+        path, depth = blocks[title].path, depths[k]
+        if depth < len(path):
+            element = elements[path[depth]]
+            kinds.setdefault(path[:depth], set()).add((element.tag, _class_key(element)))
+    if not kinds:
+        return []
+    more: list[int] = []
+    seen: set[int] = set(owned)
+    for n in range(span.first, span.end):
+        if n in taken or n in span.quiet:
+            continue
+        path = blocks[n].path
+        for depth in range(len(path) - 1, -1, -1):
+            kind = kinds.get(path[:depth])
+            if kind is None:
+                continue
+            element = elements[path[depth]]
+            alike = any(
+                element.tag == tag and (tag in _ROWS or _class_key(element) == classes)
+                for tag, classes in kind
+            )
+            if alike and path[depth] not in seen and _could_be_title(blocks[n]):
+                more.append(n)
+            seen.add(path[depth])
+            break
+    return more
+
+
+def _class_key(element: Element) -> str:
+    return " ".join(element.classes.split())
+
+
+def _could_be_title(block: Block) -> bool:
+    text = block.lead.text if block.lead is not None else block.text
+    return 0 < len(text) <= LONGEST_TITLE and "\n" not in text
+
+
+def _bad_title(text: str) -> bool:
+    size = len(text)
+    return (
+        size == 0
+        or size > LONGEST_TITLE
+        or "\n" in text
+        or (size > _LONG_SENTENCE and text.endswith((".", ":")))
+    )
+
+
+def _cost(span: Span, units: Sequence[Unit], left: Sequence[int], pattern: Pattern) -> float:
+    """0 is perfect. Each part is a share of the units, so that sections of all sizes compare."""
+    blocks = span.blocks
+    count = len(units)
+    if not count:
+        return 9.0
+    bad = after = front = sentences = 0
+    for unit in units:
+        block = blocks[unit.title]
+        title = block.lead.text if unit.lead and block.lead is not None else block.text
+        bad += _bad_title(title)
+        sentences += title.endswith(".")
+        after += bool(unit.after) or unit.lead
+        front += bool(unit.before)
+    loose = sum(1 for n in left if blocks[n].text)
+    cost = (bad + 0.7 * front + loose) / count
+    cost += 0.25 * (1 - after / count) + 0.2 * (sentences / count)
+    tail = pattern.look.rsplit("/", 1)[-1]
+    if not (tail in _MARKED or tail in _BOLD or pattern.drop >= 2):
+        cost += 0.01
+    if count == 1 and span.end - span.first > 4:
+        cost += 0.5
+    return cost

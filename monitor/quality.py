@@ -1,0 +1,302 @@
+"""Can this reading be trusted? Absolute signs, and signs against the page's own past.
+
+An absolute sign is in the reading itself (no initiatives, a section missing, an error page): it
+waits for a person. A relative sign is only unlike the page's past (half of a section gone at once):
+seen often enough it was a real mass edit, and repetition releases it.
+
+The thresholds leave ordinary life alone: up to some ten edits of 120, one to three of 5-20, any
+number of additions. They stop what loses a third of a section or of a page at once, or changes 40 %.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from monitor.charset import Decoded
+from monitor.model import Initiative, PageWords, Profile, Reading, Reason
+from monitor.model import Figures
+from monitor.text import same_key
+
+LOST_SHARE = 1 / 3
+"""Share of a section or a page that may not go at once …"""
+LOST_AT_LEAST = 3
+"""… counted only from this many initiatives."""
+CHANGED_SHARE = 0.4
+CHANGED_AT_LEAST = 6
+TEXT_SHARE = 0.45
+"""The page's text may not shrink below this share of the usual, where that was real text."""
+TEXT_AT_LEAST = 1500
+UNCLAIMED_SHARE = 0.15
+UNCLAIMED_AT_LEAST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What the reader saw beside the reading itself."""
+
+    kind: str
+    complete: bool
+    document_title: str
+    text: str
+    label_mode: bool
+    unknown_statuses: tuple[str, ...]
+    ending: str = ""
+    password: bool = False
+
+
+def figures(reading: Reading) -> Figures:
+    """The figures of one reading, to be kept with the good ones."""
+    counts: dict[str | None, int] = {}
+    for section in reading.sections:
+        counts[section.status] = counts.get(section.status, 0) + len(section.initiatives)
+    return Figures(
+        counts=tuple(counts.items()),
+        characters=sum(_size(initiative) for initiative in reading.initiatives),
+        unclaimed_characters=sum(len(text) for text in reading.unclaimed),
+    )
+
+
+def _size(initiative: Initiative) -> int:
+    links = sum(len(link.text) for link in initiative.links)
+    return len(initiative.title) + len(initiative.description) + links
+
+
+def against_past(
+    reading: Reading,
+    past: Sequence[Figures],
+    present: Sequence[Initiative],
+    gone: int,
+    changed: int,
+) -> tuple[Reason, ...]:
+    """The relative signs. `past`: the last good readings' figures, oldest first (20 are enough).
+
+    `present` are the page's last accepted initiatives; `gone` and `changed` how many of them the
+    matching says left, or were renamed, reworded or relinked, between then and this reading.
+    """
+    reasons: list[Reason] = []
+    before = len(present)
+    if before and gone >= LOST_AT_LEAST and gone > before * LOST_SHARE:
+        reasons.append(
+            _relative(
+                "many_gone",
+                f"{gone} av {before} insatser är borta på en gång.",
+                f"{gone}/{before}",
+            )
+        )
+    if before and changed >= CHANGED_AT_LEAST and changed >= before * CHANGED_SHARE:
+        reasons.append(
+            _relative(
+                "many_changed",
+                f"{changed} av {before} insatser är ändrade på en gång.",
+                f"{changed}/{before}",
+            )
+        )
+    reasons.extend(_shrunken_sections(reading, present))
+    reasons.extend(_text_remainder(reading, past))
+    return tuple(reasons)
+
+
+def _relative(code: str, text: str, detail: str) -> Reason:
+    return Reason(code, text, detail, relative=True)
+
+
+def _shrunken_sections(reading: Reading, present: Sequence[Initiative]) -> list[Reason]:
+    """A status that lost a third of its initiatives, other than by moves to another status."""
+    now = {same_key(item.title): item.status for item in reading.initiatives}
+    texts = {same_key(item.description) for item in reading.initiatives if item.description}
+    reasons = []
+    for status in dict.fromkeys(item.status for item in present):
+        mine = [item for item in present if item.status == status]
+        lost = [
+            item
+            for item in mine
+            if same_key(item.title) not in now and same_key(item.description) not in texts
+        ]
+        if len(lost) >= LOST_AT_LEAST and len(lost) > len(mine) * LOST_SHARE:
+            if len(lost) < CHANGED_AT_LEAST and len(lost) < len(mine) * 0.6:
+                continue
+            reasons.append(
+                _relative(
+                    "section_unlike",
+                    f"{len(lost)} av {len(mine)} insatser i ett avsnitt känns inte igen.",
+                    f"{status or ''} {len(lost)}/{len(mine)}".strip(),
+                )
+            )
+    return reasons
+
+
+def _text_remainder(reading: Reading, past: Sequence[Figures]) -> list[Reason]:
+    if not past:
+        return []
+    now = figures(reading)
+    reasons = []
+    usual = sorted(one.characters for one in past[-20:])[len(past[-20:]) // 2]
+    if usual >= TEXT_AT_LEAST and now.characters < usual * TEXT_SHARE:
+        reasons.append(
+            _relative(
+                "text_shrunk",
+                f"Texten är {now.characters} tecken mot vanligen {usual}.",
+                f"{now.characters}/{usual}",
+            )
+        )
+    most = max(one.unclaimed_characters for one in past[-20:])
+    rest = now.unclaimed_characters
+    if rest > most + UNCLAIMED_AT_LEAST and rest > now.characters * UNCLAIMED_SHARE:
+        reasons.append(
+            _relative(
+                "text_remainder",
+                f"{rest} tecken på sidan hör inte till någon insats.",
+                str(rest),
+            )
+        )
+    return reasons
+
+
+def another_page(
+    reading: Reading, words: PageWords, known: Sequence[Initiative] = ()
+) -> Reason | None:
+    """A reason where the title is another page's and the initiatives are too.
+
+    A mere retitling is a page change: half of the initiatives are known, or the title's words are.
+    `known`: the page's last accepted initiatives, `words` its last accepted words.
+    """
+    if not reading.title or not words.title or same_key(reading.title) == same_key(words.title):
+        return None
+    old, new = _words(words.title), _words(reading.title)
+    if len(old & new) >= 0.6 * len(old | new):
+        return None
+    titles = {same_key(item.title) for item in known}
+    texts = {same_key(item.description) for item in known if item.description}
+    familiar = sum(
+        1
+        for item in reading.initiatives
+        if same_key(item.title) in titles or same_key(item.description) in texts
+    )
+    if familiar and familiar * 2 >= min(len(known), len(reading.initiatives)):
+        return None
+    return Reason(
+        "another_page",
+        f"Sidans rubrik är «{reading.title}», men har varit «{words.title}».",
+        reading.title,
+    )
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in re.findall(r"\w+", same_key(text).casefold()) if len(word) > 2}
+
+
+_ERROR = re.compile(
+    r"\b(?:40[034]|50[0234])\b.{0,40}\b(?:error|fel|not found|hittades|unavailable|gateway)"
+    r"|\b(?:fel|error|http)\b.{0,10}\b(?:40[034]|50[0234])\b"
+    r"|^\W*(?:404|500|502|503|504)\W*$"
+    r"|sidan\s+(?:kunde\s+inte|kan\s+inte|hittades\s+inte|finns\s+inte|saknas|är\s+borttagen)"
+    r"|(?:vi\s+)?(?:kunde\s+inte|kan\s+inte|hittar\s+inte|hittade\s+inte)\s+(?:hitta\s+|visa\s+)?sidan"
+    r"|ett\s+(?:tekniskt\s+)?fel\s+(?:har\s+)?(?:uppstått|inträffa(?:t|de)|uppstod)|tekniskt\s+fel"
+    r"|något\s+gick\s+(?:fel|snett)|tillfälligt\s+(?:otillgänglig|stängd|avbrott|ur\s+funktion)"
+    r"|driftstopp|driftstörning|planerat\s+underhåll|underhållsarbete|webbplatsen\s+är\s+(?:nere|stängd)"
+    r"|page\s+not\s+found|not\s+found|internal\s+server\s+error|service\s+(?:temporarily\s+)?unavailable"
+    r"|bad\s+gateway|gateway\s+time-?out|under\s+maintenance|something\s+went\s+wrong"
+    r"|siden\s+(?:finnes\s+ikke|ble\s+ikke\s+funnet|findes\s+ikke|blev\s+ikke\s+fundet)"
+    r"|sivua\s+ei\s+löydy|sivua\s+ei\s+löytynyt|proxy\s+error|web\s+server\s+is\s+down",
+    re.IGNORECASE,
+)
+_BLOCKED = re.compile(
+    r"access\s+(?:to\s+this\s+page\s+(?:has\s+been\s+)?)?denied|forbidden|captcha|are\s+you\s+(?:a\s+)?human"
+    r"|attention\s+required|checking\s+(?:if\s+)?(?:the|your)\s+(?:site|browser)|just\s+a\s+moment"
+    r"|verify(?:ing)?\s+(?:that\s+)?you\s+are|unusual\s+traffic|request\s+(?:has\s+been\s+)?(?:blocked|rejected)"
+    r"|incident\s+id|support\s+id|ray\s+id|you\s+have\s+been\s+blocked|ovanlig\s+trafik"
+    r"|åtkomst\s+nekad|är\s+du\s+en\s+människa|begäran\s+(?:har\s+)?blockera|too\s+many\s+requests"
+    r"|enable\s+javascript|aktivera\s+javascript|bekräfta\s+att\s+du\s+är",
+    re.IGNORECASE,
+)
+_LOGIN = re.compile(
+    r"\b(?:logga\s+in|inloggning|log\s*in|sign\s*in|logg\s+inn|log\s+ind|kirjaudu|bankid)\b",
+    re.IGNORECASE,
+)
+_COOKIE = re.compile(r"\b(?:kakor|cookies?|informasjonskapsler|evästei)", re.IGNORECASE)
+_DAMAGE = re.compile(
+    r"\ufffd|Ã[\u0080-\u00bf¤¥¶„…–©¨¸‰Œ]|Ã\u0085|â€[™œ\x9d“”¢¦]|Â[\xa0»«©®°·]|├[Ñ¥Â╢ñ]|Ń¥|√[•§∂]"
+)
+
+
+def alone(
+    reading: Reading, profile: Profile, decoded: Decoded, facts: PageFacts
+) -> tuple[Reason, ...]:
+    """The absolute signs of one reading, most telling first."""
+    return (
+        *_wrong_page(reading, facts),
+        *_damage(reading, decoded, facts),
+        *_structure(reading, profile, facts),
+    )
+
+
+def _wrong_page(reading: Reading, facts: PageFacts) -> list[Reason]:
+    titles = f"{reading.title}\n{facts.document_title}"
+    empty = not reading.initiatives
+    text = f"{titles}\n{facts.text[:4000]}" if empty else ""
+    if _ERROR.search(reading.title) or (empty and _ERROR.search(text)):
+        return [Reason("error_page", "Det som kom liknar en felsida.", reading.title)]
+    if _BLOCKED.search(reading.title) or (empty and _BLOCKED.search(text)):
+        return [Reason("block_page", "Det som kom liknar en spärrsida.", reading.title)]
+    if (empty and facts.password) or (empty and _LOGIN.search(titles)):
+        return [Reason("login_page", "Det som kom liknar en inloggningssida.", reading.title)]
+    if empty and _COOKIE.search(text):
+        return [Reason("cookie_wall", "Det som kom liknar en kakvägg.", reading.title)]
+    return []
+
+
+def _damage(reading: Reading, decoded: Decoded, facts: PageFacts) -> list[Reason]:
+    reasons = []
+    words = [reading.title, *reading.intro]
+    words += [text for item in reading.initiatives for text in (item.title, item.description)]
+    if not reading.initiatives:
+        words.append(facts.text)
+    found = _DAMAGE.search("\n".join(words))
+    if found:
+        sign = found[0]
+        reasons.append(Reason("encoding_damage", f"Texten är teckenskadad («{sign}»).", sign))
+    if facts.ending:
+        reasons.append(Reason("cut_document", "Sidan är avkortad: slutet saknas.", facts.ending))
+    if not facts.complete:
+        reasons.append(Reason("too_large", "Sidan är för stor för att läsas helt."))
+    return reasons
+
+
+def _structure(reading: Reading, profile: Profile, facts: PageFacts) -> list[Reason]:
+    reasons: list[Reason] = []
+    count = len(reading.initiatives)
+    if not count:
+        reasons.append(Reason("no_initiatives", "Inga insatser hittades på sidan."))
+    statuses = {section.status for section in reading.sections}
+    for rule in profile.sections:
+        if not facts.label_mode and rule.status not in statuses:
+            name = rule.heading[0]
+            reasons.append(Reason("section_missing", f"Avsnittet «{name}» saknas.", name))
+    unknown = [section.heading for section in reading.sections if section.status is None]
+    for name in dict.fromkeys((*unknown, *facts.unknown_statuses)):
+        if name or not facts.unknown_statuses:
+            reasons.append(
+                Reason("unknown_heading", f"Rubriken «{name}» finns inte i profilen.", name)
+            )
+    claimed = figures(reading)
+    rest = claimed.unclaimed_characters
+    if count and rest > 400 and rest > claimed.characters:
+        reasons.append(
+            Reason(
+                "unclaimed_text",
+                f"Mer än hälften av texten ({rest} tecken) hör inte till någon insats.",
+                str(rest),
+            )
+        )
+    seen: dict[tuple[str, str, str | None], int] = {}
+    for item in reading.initiatives:
+        key = (same_key(item.title), same_key(item.description), item.status)
+        seen[key] = seen.get(key, 0) + 1
+    twice = sum(times - 1 for times in seen.values())
+    if twice >= 3 and twice >= 0.3 * count:
+        reasons.append(
+            Reason("repeated", f"{twice} insatser står två gånger på sidan.", str(twice))
+        )
+    return reasons

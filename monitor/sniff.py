@@ -1,0 +1,91 @@
+"""Before anything is parsed: is this a page at all, and can it be parsed in bounded time?"""
+
+from __future__ import annotations
+
+import re
+
+from monitor.model import Reason, Source
+
+_MAGIC = (
+    (b"%PDF-", "en PDF"),
+    (b"\x89PNG", "en bild"),
+    (b"\xff\xd8\xff", "en bild"),
+    (b"GIF8", "en bild"),
+    (b"PK\x03\x04", "ett arkiv"),
+    (b"\x1f\x8b", "packade data"),
+    (b"\x28\xb5\x2f\xfd", "packade data"),
+)
+_OTHER_TEXT = (
+    (re.compile(rb"\s*[\[{]\s*[\"\[{\]}]"), "JSON"),
+    (re.compile(rb"\s*<\?xml[^>]*>\s*(?:<!--.*?-->\s*)*<(?:rss|feed|urlset|svg)\b", re.S), "XML"),
+)
+_MANY_TAGS = 8_000
+_LOOSE_TAGS = 400
+_DEEPEST = 10_000
+_LONGEST_TAG = 60_000
+_TAG = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
+_VOID = frozenset(
+    b"area base br col embed hr img input link meta source track wbr path use rect circle".split()
+)
+
+
+def not_a_page(source: Source) -> Reason | None:
+    """A reason where the bytes are something else than HTML or plain text."""
+    body = source.body
+    if not body.strip():
+        return Reason("empty_body", "Svaret var tomt.")
+    for magic, name in _MAGIC:
+        if body.startswith(magic):
+            return Reason("not_html", f"Svaret är {name}, inte en webbsida.", name)
+    for pattern, name in _OTHER_TEXT:
+        if pattern.match(body):
+            return Reason("not_html", f"Svaret är {name}, inte en webbsida.", name)
+    if body[:2] not in (b"\xff\xfe", b"\xfe\xff") and body.count(b"\x00") > len(body) // 50:
+        if not _wide(body):
+            return Reason("not_html", "Svaret är binära data, inte en webbsida.", "binary")
+    return None
+
+
+def _wide(body: bytes) -> bool:
+    head = body[:400]
+    return head[1::2].count(0) > len(head) // 3 or head[::2].count(0) > len(head) // 3
+
+
+def too_tangled(html: bytes) -> Reason | None:
+    """A reason where the tags are nested or piled up so that parsing would not end in time.
+
+    The HTML algorithm takes time that grows with tags times depth, and with the square of a tag's
+    attributes (WHATWG HTML, 13.2.6.4.7). Ordinary pages pass after three counts of bytes.
+    """
+    tags, closing = html.count(b"<"), html.count(b"</")
+    tangled = Reason("too_tangled", "Sidans märkning är så trasslig att den inte kan läsas.")
+    for start in range(0, len(html) - _LONGEST_TAG, _LONGEST_TAG // 2):
+        if html.find(b">", start, start + _LONGEST_TAG // 2) < 0:
+            opened = html.rfind(b"<", 0, start + _LONGEST_TAG // 2)
+            if opened >= 0 and html.find(b">", opened, start) < 0:
+                return tangled
+    if html.count(b">") > 2 * tags + 5_000:
+        return tangled
+    if tags <= _MANY_TAGS and tags - 2 * closing <= _LOOSE_TAGS:
+        return None
+    depth = deepest = 0
+    for slash, name in _TAG.findall(html):
+        if slash:
+            depth = max(0, depth - 1)
+        elif name.lower() not in _VOID:
+            depth += 1
+            deepest = max(deepest, depth)
+    return tangled if deepest > _DEEPEST else None
+
+
+_CLOSED = re.compile(rb"</(?:html|body)\s*>", re.IGNORECASE)
+_OPENED = re.compile(rb"<(?:html|body)\b", re.IGNORECASE)
+
+
+def cut_ending(html: bytes) -> str:
+    """Where a document was cut: "tag" in the middle of a tag, "end" without its end, else ""."""
+    if html.rfind(b"<") > html.rfind(b">"):
+        return "tag"
+    if _CLOSED.search(html, max(0, len(html) - 20_000)) or _CLOSED.search(html):
+        return ""
+    return "end" if _OPENED.search(html, 0, 20_000) else ""

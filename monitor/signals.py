@@ -130,20 +130,20 @@ _AMOUNT = re.compile(
 _COMMITMENTS = {
     "sv": (
         "ska skall skulle bör måste kan vill kommer-att avser planerar planeras utreder utreds "
-        "utreda undersöker undersöks undersöka överväger föreslår föreslås prövar prövas testar testas "
-        "påbörjat påbörjas påbörjar påbörjats börjar börjat startar startat startas inleder inlett "
-        "inleds inletts pågår fortsätter genomför genomförs genomfört genomförts inför införs "
-        "infört införts har hade beslutat beslutats beslutar beslutas antagit antagits bygger byggs byggt "
-        "byggts avslutar avslutas avslutat avslutats avslutades klart klar färdig färdigt upphör "
-        "upphört slutar slutat skjuts skjutits pausas pausats avbryts avbrutits strävar hoppas satsar "
-        "arbetar-för erbjuder erbjuds inte aldrig senast minst alltid"
+        "utreda undersöker undersöks undersöka överväger föreslår föreslås prövar prövas testar "
+        "testas påbörjat påbörjas påbörjar påbörjats börjar börjat startar startat startas inleder "
+        "inlett inleds inletts pågår fortsätter genomför genomförs genomfört genomförts inför "
+        "införs infört införts har hade beslutat beslutats beslutar beslutas antagit antagits "
+        "bygger byggs byggt byggts avslutar avslutas avslutat avslutats avslutades klart klar "
+        "färdig färdigt upphör upphört slutar slutat skjuts skjutits pausas pausats avbryts "
+        "avbrutits strävar hoppas inte aldrig"
     ),
     "en": (
         "shall will should must can may want wants plan plans planned intend intends investigate "
         "investigates investigated consider considers propose proposes started start starts begun "
         "begin begins ongoing continue continues implemented implement implements has have had "
-        "decided decide decides adopted build builds built completed complete finished stopped stop stops "
-        "paused postponed cancelled hope hopes not never"
+        "decided decide decides adopted build builds built completed complete finished stopped "
+        "stop stops paused postponed cancelled hope hopes not never"
     ),
 }
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*|%|€")

@@ -1,6 +1,6 @@
 """Identity over histories of the project's own generator: F1, calibration, misses.
 
-    python -m benchmarks.identity.own [--histories 260] [--seed 1] [--misses 40]
+python -m benchmarks.identity.own [--histories 260] [--seed 1] [--misses 40]
 """
 
 from __future__ import annotations

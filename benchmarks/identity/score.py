@@ -1,4 +1,4 @@
-"""Scores for changes against the truth: F1 by kind, calibration, misses. Shared by the scripts here.
+"""Scores for changes against the truth: F1 by kind, calibration, misses. Shared by the scripts.
 
 An event counts when its kinds (as a set), both titles and both statuses are right; events are
 compared as multisets, edition by edition.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from monitor.diff import Difference, compare
 from monitor.identity.match import match
@@ -74,7 +75,7 @@ class Score:
         """How often a certainty was right; the two promises last."""
         lines = ["certainty      changes    right   stated"]
         edges = [0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.01]
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in pairwise(edges):
             inside = [(sure, good) for sure, good in self.sure if low <= sure < high]
             if inside:
                 right = sum(good for _, good in inside) / len(inside)
@@ -103,7 +104,7 @@ def fold(
     """Each edition's differences from the one before, and who had left before it."""
     told: list[tuple[tuple[Difference, ...], tuple[Initiative, ...]]] = []
     departed: tuple[Initiative, ...] = ()
-    for old, new in zip(pages, pages[1:], strict=False):
+    for old, new in pairwise(pages):
         matching = match(old, new, departed)
         told.append((compare(old, new, matching, departed), departed))
         back = {pair.old for pair in matching.pairs if pair.restored}

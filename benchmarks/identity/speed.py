@@ -1,6 +1,6 @@
 """How long match and compare take: 140 initiatives with five edits, 1,000 with fifty.
 
-    python -m benchmarks.identity.speed
+python -m benchmarks.identity.speed
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 
 from monitor.diff import compare, verify_replay
 from monitor.identity.match import match
@@ -37,7 +38,7 @@ def main() -> int:
     worst = 0
     for (size, edits), bound in BOUNDS_MS.items():
         history = make_history(7, Style(size=size, events=(edits, edits)), editions=4)
-        for old, new in zip(history.editions, history.editions[1:], strict=False):
+        for old, new in pairwise(history.editions):
             # Equal texts that are other objects, as they come from the store and from a reading.
             fresh = [Initiative(i.title, i.description, i.links, i.status) for i in new.initiatives]
             took, proof = measure(old.initiatives, fresh)

@@ -182,7 +182,7 @@ def is_swap(left: Face, right: Face) -> bool:
 def _surplus(one: Face, other: Face) -> set[str]:
     """The words that one text has more often than the other."""
     theirs = other.text_words
-    return {word for word, weight in one.text_words.items() if weight > theirs.get(word, 0.0) + 1e-9}
+    return {word for word, weight in one.text_words.items() if weight > theirs.get(word, 0.0)}
 
 
 def shared_addresses(page: Sequence[Initiative]) -> frozenset[str]:

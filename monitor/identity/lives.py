@@ -162,8 +162,8 @@ def _name(
         for at, seen in track.observations
         if seen in anchors
     )
-    for _, _, _, identity, track in anchored:
-        life = lives.life_of(track)
+    for _, _, _, identity, name in anchored:
+        life = lives.life_of(name)
         if life not in named and identity not in taken:
             named[life] = identity
             taken.add(identity)

@@ -315,7 +315,6 @@ class _Matcher:
                 worths[edge] = odds - _THRESHOLD
         return worths
 
-
     def _departed_worth_a_look(self, rights: Sequence[int]) -> list[int]:
         """After years the departed are many: those nearest by title or text, for each newcomer."""
         gone = list(self._free_departed)

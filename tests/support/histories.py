@@ -11,6 +11,7 @@ edition says what an honest reader would say happened since the one before. The 
 - Noise (order within sections, white space, glyphs, session ids in addresses) is nothing.
 """
 
+# ruff: noqa: SIM905  (banks of words read better as text)
 from __future__ import annotations
 
 import random
@@ -109,11 +110,11 @@ _PLACE_HEADS = (
 _PLACE_TAILS = "by torp vik lund holm ås hamn gärde äng sund backa fors rud arp inge".split()
 _HEADS = (
     "skol klimat vatten cykel kultur energi trafik bostads ungdoms seniors fritids natur närings "
-    "trygghets mat avfalls park hamn museums idrotts biblioteks landsbygds mångfalds digitaliserings "
-    "återbruks beredskaps folkhälso odlings belysnings ljud- luft- dagvatten gång- lek- tekniks "
-    "språk- hantverks- turist- forsknings- utställnings- anhörig- familje- hemtjänst- motions- "
-    "simhalls- ridvägs- skärgårds- våtmarks- fågel- insekts- trädgårds- stadsdels- torg- buss- "
-    "tåg- laddnings- sol- vind- fjärrvärme- värme- slam- kemikalie- textil- möbel- verktygs- "
+    "trygghets mat avfalls park hamn museums idrotts biblioteks landsbygds mångfalds "
+    "digitaliserings återbruks beredskaps folkhälso odlings belysnings ljud- luft- dagvatten gång- "
+    "lek- tekniks språk- hantverks- turist- forsknings- utställnings- anhörig- familje- hemtjänst- "
+    "motions- simhalls- ridvägs- skärgårds- våtmarks- fågel- insekts- trädgårds- stadsdels- torg- "
+    "buss- tåg- laddnings- sol- vind- fjärrvärme- värme- slam- kemikalie- textil- möbel- verktygs- "
     "musik- teater- film- konst- läs- studie- lär- praktik- arbets- företags- handels- livsmedels- "
     "skörde- fiske- jakt- skogs- mark- strand- bro- tunnel- väg- park- grön- blå-"
 ).split()
@@ -136,9 +137,9 @@ _INFINITIVES = (
     "renovera|utbilda|besöka|finansiera|mäta|öppna|utvärdera|samordna|förnya|minska|öka|stärka"
 ).split("|")
 _GOODS = (
-    "trygghet|delaktighet|hälsa|biologisk mångfald|jämlikhet|läslust|självständighet|tillgänglighet|"
-    "handlingskraft|gemenskap|vattenkvalitet|luftkvalitet|framtidstro|resurshushållning|beredskap|"
-    "demokrati|rörelseglädje|kunskap|integration|konkurrenskraft"
+    "trygghet|delaktighet|hälsa|biologisk mångfald|jämlikhet|läslust|självständighet|"
+    "tillgänglighet|handlingskraft|gemenskap|vattenkvalitet|luftkvalitet|framtidstro|"
+    "resurshushållning|beredskap|demokrati|rörelseglädje|kunskap|integration|konkurrenskraft"
 ).split("|")
 _TWINS = (
     ("barn", "vuxna"),
@@ -150,16 +151,22 @@ _TWINS = (
     ("villaägare", "hyresgäster"),
 )
 _EN_HEADS = (
-    "school climate water cycling culture energy traffic housing youth senior leisure nature safety "
-    "food waste park harbour museum sports library rural reuse health garden lighting"
+    "school climate water cycling culture energy traffic housing youth senior leisure nature "
+    "safety food waste park harbour museum sports library rural reuse health garden lighting"
 ).split()
 _EN_TAILS = (
     "plan strategy council project network programme centre guide map workshop pool survey policy "
     "budget forum fair course service audit fund prize week trail archive lab"
 ).split()
-_EN_PEOPLE = "children|young people|older people|parents|pupils|farmers|artists|commuters".split("|")
-_EN_VERBS = "builds|develops|tests|collects|supports|maps|restores|reviews|plants|measures".split("|")
-_EN_GOODS = "safety|participation|health|biodiversity|equality|reading|access|water quality".split("|")
+_EN_PEOPLE = ("children|young people|older people|parents|pupils|farmers|artists|commuters").split(
+    "|"
+)
+_EN_VERBS = ("builds|develops|tests|collects|supports|maps|restores|reviews|plants|measures").split(
+    "|"
+)
+_EN_GOODS = (
+    "safety|participation|health|biodiversity|equality|reading|access|water quality"
+).split("|")
 _EN_TWINS = (("children", "adults"), ("older", "young"), ("northern", "southern"))
 
 
@@ -252,7 +259,7 @@ class _Words:
                     f"By {about.year} we will have {about.figure} new places in the {other}.",
                     f"The aim is that the {thing} and the {other} together lead to more {good}.",
                     f"Anyone who lives near {place} can take part in the {thing}.",
-                    f"We are looking into how a {other} could reach {about.figure} {people} a year.",
+                    f"We are looking into how a {other} could reach {about.figure} {people}.",
                 )
             )
         verb, infinitive = dice.choice(_VERBS), dice.choice(_INFINITIVES)
@@ -556,7 +563,7 @@ class _Page:
         self._insert(other)
 
     def _enter_twin(self) -> _Item | None:
-        """Another of a template, word for word but for whom it is; gives the one it is a twin of."""
+        """Another of a template, the same but for whom it is; gives whose twin it is."""
         pairs = [item for item in self.items if item.twin and not item.touched]
         if not pairs:
             return None
@@ -618,7 +625,8 @@ class _Page:
                 del words[dice.randrange(1, len(words))]
                 title = " ".join(words)
             elif roll < 0.8 and len(words) >= 2:
-                extra = ("gemensamma trygga nya lokala" if swedish else "joint safe new local").split()
+                swedish_words = ("gemensamma", "trygga", "nya", "lokala")
+                extra = swedish_words if swedish else ("joint", "safe", "new", "local")
                 words.insert(dice.randrange(1, len(words)), dice.choice(extra))
                 title = " ".join(words)
             else:
@@ -778,9 +786,7 @@ def make_history(seed: int, style: Style, editions: int = 8) -> History:
                     events.append(event)
             else:
                 kind = "restored" if item.uid in gone else "added"
-                events.append(
-                    Event(frozenset({kind}), None, item.title, None, item.last.status)
-                )
+                events.append(Event(frozenset({kind}), None, item.title, None, item.last.status))
         here = {item.uid for item in page.items}
         for uid, then in before.items():
             if uid not in here and then is not None:
@@ -790,9 +796,7 @@ def make_history(seed: int, style: Style, editions: int = 8) -> History:
     return History(seed, style, tuple(made))
 
 
-def _show(
-    page: _Page, dice: random.Random
-) -> tuple[tuple[Initiative, ...], tuple[int, ...]]:
+def _show(page: _Page, dice: random.Random) -> tuple[tuple[Initiative, ...], tuple[int, ...]]:
     for item in page.items:
         item.last = item.shown()
         if item.links and dice.random() < 0.05:

@@ -41,6 +41,7 @@ from monitor.model import (
     Source,
     short_id,
 )
+from monitor.text import same_key
 
 RELEASE_LOOKS: Final = 3
 """A mass edit is believed once it was seen in this many looks …"""
@@ -264,11 +265,17 @@ def _absolute_signs(state: State, reading: Reading) -> Iterable[Reason]:
     for reason in reading.reasons:
         if (reason.code, reason.detail) not in state.accepted_reasons:
             yield reason
-    if state.words is not None:
-        known = tuple(track.initiative for track in state.present)
-        other = quality.another_page(reading, state.words, known)
+    if state.words is not None and not _is_known(state.present, reading):
+        other = quality.another_page(reading, state.words)
         if other is not None and (other.code, other.detail) not in state.accepted_reasons:
             yield other
+
+
+def _is_known(present: Sequence[Track], reading: Reading) -> bool:
+    """Whether at least half of the page's initiatives stand in the reading by their titles."""
+    titles = {same_key(initiative.title) for initiative in reading.initiatives}
+    kept = sum(1 for track in present if same_key(track.initiative.title) in titles)
+    return kept * 2 >= len(present)
 
 
 def _signs_against_past(
@@ -286,7 +293,9 @@ def _relative_signs(
 ) -> tuple[Reason, ...]:
     new = reading.initiatives
     pairs = [pair for pair in matching.pairs if not pair.restored]
-    changed = sum(1 for pair in pairs if diff.kinds_of(old[pair.old], new[pair.new]))
+    changed = sum(
+        1 for pair in pairs if set(diff.kinds_of(old[pair.old], new[pair.new])) - {"moved"}
+    )
     return quality.against_past(reading, past, old, gone=len(old) - len(pairs), changed=changed)
 
 
@@ -510,7 +519,7 @@ class _Frame:
         if restored and new_track is not None:
             old_seen = new_track.seen[-2]
         name = new_seen or old_seen
-        parts = [self.sight.place.capture, difference.kinds]
+        parts: list[object] = [self.sight.place.capture, difference.kinds]
         parts += [name.capture, name.ordinal] if name else []
         return self._placed(
             Change(

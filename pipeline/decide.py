@@ -104,19 +104,20 @@ def different(
 ) -> Settled:
     """What a change took for one initiative is two: one left and another came."""
     with database.read() as conn:
-        found = derived.stored_change(conn, change)
-    if found is None:
+        stored = derived.change_by_id(conn, change)
+    if stored is None:
         raise UsageError(
             f"{change}: ingen sådan ändring finns. Se id i visionsvakt changes --json."
         )
+    found = stored.change
     if found.old_seen is None or found.new_seen is None:
         raise UsageError(
             f"{change}: ändringen förbinder inte två lägen av en insats: inget att skilja åt."
         )
     decision = signed.decision(
-        "different", page=found.page, left=found.old_seen, right=found.new_seen
+        "different", page=stored.page, left=found.old_seen, right=found.new_seen
     )
-    touched = _pages(pages, (found.page,))
+    touched = _pages(pages, (stored.page,))
     return _settle(database, touched, decision, subscriptions, "correction")
 
 
@@ -137,7 +138,8 @@ def undo(
             raise UsageError(f"Beslut {number} är redan återtaget.")
         what = earlier.what
         captures = [seen.capture for seen in (what.left, what.right) if seen is not None]
-        keys = {what.page, *(facts.page_of(conn, capture) for capture in captures)} - {None}
+        found = [facts.capture(conn, name) for name in captures]
+        keys = {what.page, *(one.page for one in found if one is not None)} - {None}
     decision = signed.decision("undo", page=what.page, undoes=number)
     touched = _pages(pages, tuple(key for key in keys if key is not None))
     return _settle(database, touched, decision, subscriptions, "correction")
@@ -214,12 +216,12 @@ def _joint(
 
 def _page_of_capture(database: Database, pages: Pages, capture: str) -> Watched:
     with database.read() as conn:
-        key = facts.page_of(conn, capture)
-    if key is None:
+        found = facts.capture(conn, capture)
+    if found is None:
         raise UsageError(
             f"{capture}: ingen sådan hämtning finns. Se id i visionsvakt quarantine list."
         )
-    return _pages(pages, (key,))[0]
+    return _pages(pages, (found.page,))[0]
 
 
 def _pages(pages: Pages, keys: Sequence[str]) -> list[Watched]:

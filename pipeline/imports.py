@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
 from monitor.errors import UsageError
-from pipeline.derive import Derived, derive, derive_again
+from pipeline.derive import Derived, derive
 from pipeline.watched import Watched
-from snapshots import facts, watch, warc
+from snapshots import derived, facts, history, warc, watch
 from snapshots.database import Database
 
 PLAIN = {".html": "text/html", ".htm": "text/html", ".txt": "text/plain"}
@@ -142,25 +144,25 @@ def import_editions(
     arriving: Iterable[Edition],
     *,
     on_progress: Callable[[int], None] = lambda done: None,
-    tell: Callable[[object, Derived], None] = lambda conn, derived: None,
+    tell: Callable[[Connection, Derived], None] = lambda conn, result: None,
 ) -> Imported:
     """Record the editions, then derive: on from the cursor, or anew where any is older than it.
 
     `tell` gets the derivation within its transaction (for `--notify`).
     """
     imported = duplicates = 0
-    older = False
     batch: list[Edition] = []
 
     def record() -> None:
-        nonlocal imported, duplicates, older
+        nonlocal imported, duplicates
         with database.write() as conn:
             watch.lock(conn, page.key)
             for edition in batch:
                 recorded = facts.record(conn, _capture_of(page, edition))
                 imported += not recorded.duplicate
                 duplicates += recorded.duplicate
-                older = older or (not recorded.duplicate and recorded.older)
+                if recorded.older and not recorded.duplicate:
+                    derived.mark_stale(conn, page.key)
         batch.clear()
         on_progress(imported + duplicates)
 
@@ -172,11 +174,11 @@ def import_editions(
         record()
     with database.write() as conn:
         watch.lock(conn, page.key)
-        waiting_before = facts.count_quarantined(conn, page.key)
-        derived = derive_again(conn, page) if older else derive(conn, page)
-        tell(conn, derived)
-        quarantined = facts.count_quarantined(conn, page.key) - waiting_before
-    return Imported(imported, duplicates, max(0, quarantined), derived.snapshots, derived)
+        waiting_before = history.waiting(conn, page.key)
+        result = derive(conn, page)
+        tell(conn, result)
+        quarantined = len(history.waiting(conn, page.key)) - len(waiting_before)
+    return Imported(imported, duplicates, max(0, quarantined), result.snapshots, result)
 
 
 def _capture_of(page: Watched, edition: Edition) -> facts.NewCapture:

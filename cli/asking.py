@@ -1,0 +1,132 @@
+"""The commands that ask the record: show, changes, history."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.frame import AsJson, Family, session
+from cli.output import print_json
+from cli.times import inclusive, moment
+from monitor.errors import UsageError
+from monitor.model import KINDS
+
+app = Family()
+
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="TID", help="från och med; ett datum är dess början")
+]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="TID", help="före; ett datum är dess slut")
+]
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    page: Annotated[str, typer.Argument(metavar="SIDA")],
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="TID", help="som den stod då, inklusive tiden")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Visa sidans insatser nu, eller som de stod då."""
+    from presentation.documents import show_document
+    from presentation.reports import show_lines
+    from snapshots import history
+    from wiring import install
+
+    settings = session(context).settings()
+    with install(settings) as installation:
+        chosen = installation.page(page)
+        then = inclusive(as_of, settings.zone, "--as-of") if as_of else None
+        with installation.database.read() as conn:
+            shown = history.show(conn, chosen.key, then)
+    if shown is None:
+        from cli.output import note
+
+        note(f"{page}: ingen version finns från den tiden. Se visionsvakt coverage {page}.")
+        return 1
+    document = show_document(page, shown, chosen.profile.language)
+    if as_json:
+        print_json(document)
+    else:
+        for line in show_lines(document, settings.zone):
+            print(line)
+    return 0
+
+
+@app.command("changes")
+def changes(
+    context: typer.Context,
+    page: Annotated[
+        str | None, typer.Option("--page", metavar="SIDA", help="bara den sidan")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option("--kind", metavar="SLAG", help=f"ett av {', '.join(KINDS)}; kan upprepas"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lista ändringarna på sidorna, i ordning."""
+    from presentation.documents import recorded_document
+    from presentation.terminal import change_lines
+    from snapshots import history
+    from wiring import install
+
+    settings = session(context).settings()
+    unknown = [one for one in kind or () if one not in KINDS]
+    if unknown:
+        raise UsageError(f"--kind: «{unknown[0]}» finns inte; här finns {', '.join(KINDS)}")
+    with install(settings) as installation:
+        keys = [installation.page(page).key] if page else None
+        with installation.database.read() as conn:
+            found = history.changes(
+                conn,
+                pages=keys,
+                since=moment(since, settings.zone, "--since") if since else None,
+                until=moment(until, settings.zone, "--until", end_of_day=True) if until else None,
+                kinds=kind or None,
+            )
+    documents = [recorded_document(one) for one in found]
+    if as_json:
+        print_json({"changes": documents})
+    else:
+        print("\n".join(change_lines(documents, settings.zone)) or "Inga ändringar.")
+
+
+@app.command("history")
+def history_of(
+    context: typer.Context,
+    initiative: Annotated[
+        str, typer.Argument(metavar="INSATS", help="dess id, eller en titel den har haft")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Visa en insats hela liv: lägen, ändringar och sidor."""
+    from presentation.documents import history_document
+    from presentation.reports import history_lines
+    from snapshots import history
+    from wiring import install
+
+    settings = session(context).settings()
+    with install(settings) as installation, installation.database.read() as conn:
+        found = history.lives_named(conn, initiative)
+        if not found:
+            raise UsageError(
+                f"{initiative}: ingen insats har haft det id:t eller den titeln; "
+                "sök med visionsvakt search"
+            )
+        if len(found) > 1:
+            raise UsageError(
+                f"{initiative}: flera insatser har haft den titeln; välj id: {', '.join(found)}"
+            )
+        document = history_document(history.life(conn, found[0]))
+    if as_json:
+        print_json(document)
+    else:
+        for line in history_lines(document, settings.zone):
+            print(line)

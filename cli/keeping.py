@@ -1,0 +1,96 @@
+"""The commands that fill and keep the store: import, rebuild."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.frame import AsJson, Family, session
+from cli.output import note, print_json
+from cli.times import moment
+
+app = Family()
+
+
+@app.command("import")
+def import_files(
+    context: typer.Context,
+    page: Annotated[str, typer.Argument(metavar="SIDA")],
+    paths: Annotated[list[Path], typer.Argument(metavar="FIL")],
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TID", help="filernas tid; annars den i namnet")
+    ] = None,
+    notify: Annotated[
+        bool, typer.Option("--notify", help="berätta om ändringarna, som om de just hade setts")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Fyll på med gamla hämtningar ur filer, mappar och webbarkiv, i tidsordning, genom samma kontroll."""
+    from pipeline.check import tell_changes
+    from pipeline.imports import editions, find, import_editions
+    from wiring import install, now
+
+    settings = session(context).settings()
+    moment_given = moment(at, settings.zone, "--at") if at else None
+    with install(settings) as installation:
+        watched = installation.page(page)
+        found = find(paths)
+        for file in found.skipped:
+            note(f"{file}: hoppar över, inte .html, .txt, .warc eller .wacz")
+        arriving = editions(found, watched, moment_given)
+
+        def tell(conn: object, derived: object) -> None:
+            if notify:
+                tell_changes(conn, watched, derived, settings.subscriptions, now=now())  # type: ignore[arg-type]
+
+        total = len(found.plain)
+        result = import_editions(
+            installation.database, watched, arriving, on_progress=_progress(total), tell=tell
+        )
+    document = {
+        "imported": result.imported,
+        "duplicates": result.duplicates,
+        "quarantined": result.quarantined,
+        "snapshots": result.snapshots,
+    }
+    if as_json:
+        print_json(document)
+    else:
+        print(
+            f"{result.imported} hämtningar importerade ({result.duplicates} fanns redan), "
+            f"{result.snapshots} nya versioner, {result.quarantined} väntar på granskning."
+        )
+    return int(bool(result.quarantined))
+
+
+def _progress(total: int) -> object:
+    """A line on standard error that grows, where somebody looks."""
+
+    def show(done: int) -> None:
+        if sys.stderr.isatty():
+            of = f" av {total}" if total else ""
+            print(f"\r\033[Kimporterar: {done}{of}", end="", file=sys.stderr, flush=True)
+
+    return show
+
+
+@app.command("rebuild")
+def rebuild(context: typer.Context, as_json: AsJson = False) -> int:
+    """Kasta allt som går att härleda och härled det igen. Berättar inget för någon."""
+    from pipeline.derive import rebuild as derive_all
+    from wiring import install
+
+    settings = session(context).settings()
+    with install(settings) as installation:
+        result = derive_all(installation.database, installation.by_key.values())
+    document = {"pages": result.pages, "snapshots": result.snapshots, "delta": dict(result.delta)}
+    if as_json:
+        print_json(document)
+    else:
+        delta = ", ".join(f"{kind} {count}" for kind, count in result.delta.items())
+        print(f"{result.pages} sidor, {result.snapshots} versioner härledda igen.")
+        print(f"Skillnad mot förut: {delta}." if delta else "Ingen skillnad mot förut.")
+    return 0

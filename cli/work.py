@@ -1,0 +1,207 @@
+"""The commands that do the work: check, run, deliver, deliveries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.frame import AsJson, Family, session
+from cli.output import note, print_json
+from cli.times import moment
+
+if TYPE_CHECKING:
+    from scheduler import Listener, Worker
+    from settings import Settings
+
+app = Family()
+deliveries = Family("deliveries", help="vad som har sagts till vem, vad som väntar och vad som dog")
+app.add_typer(deliveries)
+
+
+@app.command("check")
+def check(
+    context: typer.Context,
+    pages: Annotated[list[str] | None, typer.Argument(metavar="SIDA")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Titta nu, vad tidtabellen än säger: hämta, spara, läs, jämför och köa det som ska sägas."""
+    from presentation.documents import check_document
+    from presentation.terminal import check_lines
+    from scheduler import holder_name, look_and_plan
+    from snapshots import history
+    from wiring import install, look_out
+
+    settings = session(context).settings()
+    with install(settings) as installation:
+        chosen = [installation.page(page) for page in pages or installation.pages]
+        world = look_out(installation, holder=holder_name())
+        documents = []
+        try:
+            for page in chosen:
+                checked = look_and_plan(installation, page, world)
+                with installation.database.read() as conn:
+                    changes = history.changes_by_id(conn, checked.changes)
+                documents.append(
+                    check_document(
+                        page.id,
+                        checked.outcome,
+                        checked.snapshot,
+                        changes,
+                        checked.reasons,
+                        checked.captured_at,
+                    )
+                )
+                if not as_json:
+                    for line in check_lines(documents[-1], settings.zone):
+                        print(line)
+        finally:
+            world.fetcher.close()
+    if as_json:
+        print_json({"checks": documents})
+    return int(any(one["outcome"] in ("failed", "quarantined") for one in documents))
+
+
+@app.command("run")
+def run(context: typer.Context) -> int:
+    """Arbeta: tidtabell, hämtningar, utskick och hälsoadresser. Stannar lugnt på SIGTERM."""
+    from scheduler import Listener
+    from settings import require_secrets
+
+    settings = session(context).settings()
+    require_secrets(settings)
+    listener = Listener(looked=_log_look, delivered=_log_delivery, trouble=note)
+    with employ(settings, listener) as worker:
+        with _health(settings, worker):
+            worker.run()
+        finished = worker.is_idle
+    if not finished:
+        # A thread still waits for a slow server. The store is whole at every point, so leave it.
+        os._exit(0)
+    return 0
+
+
+@contextmanager
+def employ(
+    settings: Settings, listener: Listener, *, tick_seconds: float | None = None
+) -> Iterator[Worker]:
+    """A worker with its parts open; they are closed when it has stopped."""
+    from scheduler import TICK_SECONDS, Worker, holder_name
+    from wiring import install, look_out, open_post_office
+
+    holder = holder_name()
+    with install(settings) as installation:
+        world = look_out(installation, holder=holder)
+        try:
+            yield Worker(
+                installation,
+                world,
+                open_post_office(installation, world),
+                holder,
+                listener,
+                tick_seconds or TICK_SECONDS,
+            )
+        finally:
+            world.fetcher.close()
+
+
+@contextmanager
+def _health(settings: Settings, worker: Worker) -> Iterator[None]:
+    if settings.web.listen is None:
+        yield
+        return
+    from web.health import serve
+
+    host, port = settings.web.listen
+    with serve(host, port, ready=worker.ready):
+        note(f"hälsoadresser på http://{host}:{port}/healthz och /readyz")
+        yield
+
+
+def _log_look(checked: object) -> None:
+    from presentation.terminal import look_line
+
+    note(look_line(checked))
+
+
+def _log_delivery(delivered: object) -> None:
+    from presentation.terminal import delivery_line
+
+    note(delivery_line(delivered))
+
+
+@app.command("deliver")
+def deliver(
+    context: typer.Context,
+    now: Annotated[
+        str | None, typer.Option("--now", metavar="TID", help="utskickens klocka, för försök")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Skicka det som ska ut nu, en gång, och ta upp det som ett dödat program hade i handen."""
+    from pipeline.deliver import deliver as send
+
+    from presentation.terminal import delivery_line
+    from scheduler import holder_name
+    from settings import require_secrets
+    from wiring import install, look_out, open_post_office
+    from wiring import now as real_now
+
+    settings = session(context).settings()
+    require_secrets(settings)
+    fixed = moment(now, settings.zone, "--now") if now else None
+
+    def clock() -> datetime:
+        return fixed or real_now()
+
+    with install(settings) as installation:
+        world = look_out(installation, holder=holder_name())
+        try:
+            result = send(installation.database, open_post_office(installation, world), clock)
+        finally:
+            world.fetcher.close()
+    if as_json:
+        print_json({"sent": result.sent, "waiting": result.waiting, "dead": result.dead})
+    else:
+        print(delivery_line(result))
+    return int(bool(result.dead or result.failed))
+
+
+@deliveries.command("list")
+def deliveries_list(context: typer.Context, as_json: AsJson = False) -> None:
+    """Alla utskick: till vem, läge, försök och senaste fel."""
+    from notifications import outbox
+    from presentation.terminal import delivery_rows
+    from wiring import install
+
+    settings = session(context).settings()
+    with install(settings) as installation, installation.database.read() as conn:
+        rows = outbox.listing(conn)
+    if as_json:
+        print_json({"deliveries": rows})
+    else:
+        for line in delivery_rows(rows, settings.zone):
+            print(line)
+
+
+@deliveries.command("retry")
+def deliveries_retry(
+    context: typer.Context,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Gör väntande och döda utskick klara att skickas igen, med samma id. Skickar inget själv."""
+    from notifications import outbox
+    from wiring import install, now
+
+    settings = session(context).settings()
+    with install(settings) as installation, installation.database.write() as conn:
+        count = outbox.retry(conn, ids or None, now())
+    if as_json:
+        print_json({"retried": count})
+    else:
+        print(f"{count} utskick är klara att skickas igen.")

@@ -1,0 +1,128 @@
+"""What is joined to what: the one place where settings become parts. Read it as a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from monitor.errors import UsageError
+from pipeline.visit import World
+from pipeline.watched import Watched, group_of
+from settings import PageSettings, Settings
+
+if TYPE_CHECKING:
+    from pipeline.deliver import PostOffice
+    from snapshots.database import Database
+
+VERSION = "0.1.0"
+
+
+def now() -> datetime:
+    """The clock of everything that is not given another."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A configuration with its store open. Close it, or use it in a `with`."""
+
+    settings: Settings
+    database: Database
+    pages: Mapping[str, Watched]
+    """The configured pages by id, in the configuration's order."""
+    clock: Callable[[], datetime] = now
+
+    def __enter__(self) -> Installation:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self.database.close()
+
+    def page(self, page_id: str) -> Watched:
+        """The page of that id; UsageError names those there are."""
+        if page_id not in self.pages:
+            known = ", ".join(self.pages) or "inga"
+            raise UsageError(
+                f"{page_id}: ingen sådan sida i {self.settings.path}. Sidor där: {known}."
+            )
+        return self.pages[page_id]
+
+    @property
+    def by_key(self) -> dict[str, Watched]:
+        """The pages by the key that carries their history."""
+        return {page.key: page for page in self.pages.values()}
+
+
+def install(settings: Settings, *, clock: Callable[[], datetime] = now) -> Installation:
+    """Open the store (made and migrated where needed) and tell it what is watched, and for whom."""
+    from pipeline.tell import sync_subscribers
+    from snapshots import watch
+    from snapshots.database import open_database
+
+    database = open_database(settings.database_url)
+    try:
+        with database.write() as conn:
+            watch.sync_pages(conn, [_watched_page(page) for page in settings.pages], clock())
+            sync_subscribers(conn, settings.subscriptions, clock())
+            keys = {page.id: watch.page(conn, page.id).key for page in settings.pages}
+    except BaseException:
+        database.close()
+        raise
+    pages = {page.id: _watched(page, keys[page.id]) for page in settings.pages}
+    return Installation(settings, database, pages, clock)
+
+
+def look_out(installation: Installation, *, holder: str) -> World:
+    """The door to the network, polite by the pauses kept in the store. Close `world.fetcher`."""
+    from monitor.fetch import Fetcher, FetchRules
+    from snapshots.watch import HostGate
+
+    fetch = installation.settings.fetch
+    rules = FetchRules(
+        timeout_seconds=fetch.timeout_seconds,
+        max_bytes=fetch.max_bytes,
+        contact=fetch.contact,
+        version=VERSION,
+        allow_private=fetch.allow_private,
+        redirect_hosts=fetch.redirect_hosts,
+        proxy=fetch.proxy,
+        no_proxy=fetch.no_proxy,
+        ca_file=str(fetch.ca_file or ""),
+    )
+    gate = HostGate(
+        installation.database,
+        pause_seconds=fetch.pause_seconds,
+        holder=holder,
+        clock=installation.clock,
+    )
+    fetcher = Fetcher(rules, gate=gate, clock=installation.clock)
+    return World(fetcher, installation.clock)
+
+
+def open_post_office(installation: Installation, world: World) -> PostOffice:
+    """The channels of every configured subscription. Asks the environment for their secrets."""
+    raise NotImplementedError
+
+
+def _watched_page(page: PageSettings) -> object:
+    from snapshots.watch import WatchedPage
+
+    return WatchedPage(
+        id=page.id,
+        name=page.name,
+        url=page.url,
+        group=group_of(page.url, page.profile),
+        timetable=repr(page.timetable),
+    )
+
+
+def _watched(page: PageSettings, key: str) -> Watched:
+    return Watched(key, page.id, page.name, page.url, page.profile)

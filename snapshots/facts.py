@@ -26,7 +26,7 @@ from snapshots import bodies, ledger, packing
 from snapshots.database import insert_missing
 from snapshots.packing import Capture
 from snapshots.schema import anchors as anchors_table
-from snapshots.schema import capture_packs, captures, verdicts
+from snapshots.schema import capture_packs, captures, pages, verdicts
 from snapshots.schema import decisions as decisions_table
 from snapshots.schema import technical as technical_table
 
@@ -46,7 +46,7 @@ class NewCapture:
     """One look to be kept: exactly one of `body`, `again` (a 304) and `failure`.
 
     `page` is pages.key. `exchange` holds every hop as received, JSON-able. `body_hash` says what a
-    304 repeats (the body whose validators were sent); left out, the last body before `at`.
+    304 repeats; left out, the body that came with the page's validators, else the last one.
     """
 
     page: str
@@ -85,7 +85,7 @@ def record(conn: Connection, new: NewCapture) -> Recorded:
     if new.body is not None:
         body = bodies.put(conn, new.page, new.body)
     elif new.again and body is None:
-        body = body_before(conn, new.page, at)
+        body = _validated(conn, new.page) or body_before(conn, new.page, at)
         if body is None:
             raise ValueError("a 304 without anything before it")
     failure = new.failure
@@ -203,6 +203,11 @@ def body_before(conn: Connection, page: str, moment: datetime) -> str | None:
                     break
                 return packed.body
     return loose.body.hex() if loose is not None else None
+
+
+def _validated(conn: Connection, page: str) -> str | None:
+    body = conn.execute(sa.select(pages.c.validated).where(pages.c.key == page)).scalar()
+    return body.hex() if body is not None else None
 
 
 def committed(capture: Capture) -> dict[str, Any]:

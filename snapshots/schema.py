@@ -188,6 +188,7 @@ item_versions = sa.Table(
     "item_versions",
     metadata,
     sa.Column("key", sa.Text, primary_key=True, comment="hash of title, description and links"),
+    sa.Column("content", sa.Text, nullable=False, comment="lives.content_key: joins pages"),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("description", sa.Text, nullable=False),
     sa.Column("links", sa.JSON, nullable=False, comment="[[text, href, external], …]"),
@@ -207,18 +208,18 @@ tracks = sa.Table(
 spans = sa.Table(
     "spans",
     metadata,
-    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("page", sa.Text, nullable=False),
-    sa.Column("track", sa.Text, nullable=False, index=True),
+    sa.Column("page", sa.Text, primary_key=True),
+    sa.Column("track", sa.Text, primary_key=True),
+    sa.Column("first_snapshot", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("end_snapshot", sa.Integer, comment="the first without it; null: it still stands"),
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("status", sa.Text),
     sa.Column("heading", sa.Text, nullable=False),
     sa.Column("position", sa.BigInteger, nullable=False, comment="sorts a snapshot; has gaps"),
-    sa.Column("first_snapshot", sa.Integer, nullable=False),
-    sa.Column("end_snapshot", sa.Integer, comment="the first without it; null: it still stands"),
-    sa.Index("ix_spans_page_first", "page", "first_snapshot"),
     sa.Index("ix_spans_page_end", "page", "end_snapshot"),
+    sa.Index("ix_spans_version", "version"),
     comment="which version of which track stood where, from snapshot to snapshot (half-open)",
+    sqlite_with_rowid=False,
 )
 
 snapshots = sa.Table(
@@ -287,9 +288,13 @@ cursors = sa.Table(
     sa.Column("reader", sa.Text, nullable=False),
     sa.Column("at", Moment, nullable=False, comment="the last look folded"),
     sa.Column("capture", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False, comment="the current snapshot; 0: none"),
     sa.Column("last_good", Moment),
     sa.Column("body", sa.LargeBinary(32), comment="the hash of the last whole body"),
     sa.Column("looks", sa.Integer, nullable=False),
+    sa.Column(
+        "stale", sa.Boolean, nullable=False, comment="what lies before it changed: begin anew"
+    ),
     sa.Column("state", sa.LargeBinary, nullable=False, comment="the rest of State: zstd JSON"),
     comment="how far the fold has come on each page",
 )
@@ -311,6 +316,7 @@ pages = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False, comment="in a row"),
     sa.Column("etag", sa.Text),
     sa.Column("last_modified", sa.Text),
+    sa.Column("validated_url", sa.Text, comment="the address that these two hold for"),
     sa.Column("validated", sa.LargeBinary(32), comment="the body that these two validate"),
     sa.Column("moved_to", sa.Text),
     sa.Column("fence", sa.Integer, nullable=False, comment="raised by each write that decides"),
@@ -361,7 +367,9 @@ tellings = sa.Table(
     sa.Column("change", sa.Text, nullable=False, comment="change id"),
     sa.Column("page", sa.Text, nullable=False),
     sa.Column("cause", sa.Text, nullable=False, comment="look, late, correction, replay"),
-    sa.Column("subject", sa.Text, nullable=False, comment="what changed there: nets and settles by"),
+    sa.Column(
+        "subject", sa.Text, nullable=False, comment="what changed there: nets and settles by"
+    ),
     sa.Column("payload", sa.JSON, nullable=False, comment="the change's contract JSON, frozen"),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("ready_at", Moment, nullable=False, comment="it has settled; no digest before this"),

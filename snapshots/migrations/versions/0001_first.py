@@ -149,6 +149,7 @@ def upgrade() -> None:
         sa.Column("reader", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False, comment="the last look folded"),
         sa.Column("capture", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False, comment="the current snapshot; 0: none"),
         sa.Column("last_good", sa.BigInteger(), nullable=True),
         sa.Column(
             "body",
@@ -157,6 +158,9 @@ def upgrade() -> None:
             comment="the hash of the last whole body",
         ),
         sa.Column("looks", sa.Integer(), nullable=False),
+        sa.Column(
+            "stale", sa.Boolean(), nullable=False, comment="what lies before it changed: begin anew"
+        ),
         sa.Column(
             "state", sa.LargeBinary(), nullable=False, comment="the rest of State: zstd JSON"
         ),
@@ -259,6 +263,7 @@ def upgrade() -> None:
     op.create_table(
         "item_versions",
         sa.Column("key", sa.Text(), nullable=False, comment="hash of title, description and links"),
+        sa.Column("content", sa.Text(), nullable=False, comment="lives.content_key: joins pages"),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("links", sa.JSON(), nullable=False, comment="[[text, href, external], …]"),
@@ -324,6 +329,9 @@ def upgrade() -> None:
         sa.Column("etag", sa.Text(), nullable=True),
         sa.Column("last_modified", sa.Text(), nullable=True),
         sa.Column(
+            "validated_url", sa.Text(), nullable=True, comment="the address that these two hold for"
+        ),
+        sa.Column(
             "validated",
             sa.LargeBinary(length=32),
             nullable=True,
@@ -364,28 +372,27 @@ def upgrade() -> None:
     op.create_index("ix_snapshots_page_at", "snapshots", ["page", "at"], unique=False)
     op.create_table(
         "spans",
-        sa.Column("seq", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("page", sa.Text(), nullable=False),
         sa.Column("track", sa.Text(), nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=True),
-        sa.Column("heading", sa.Text(), nullable=False),
-        sa.Column(
-            "position", sa.BigInteger(), nullable=False, comment="sorts a snapshot; has gaps"
-        ),
-        sa.Column("first_snapshot", sa.Integer(), nullable=False),
+        sa.Column("first_snapshot", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column(
             "end_snapshot",
             sa.Integer(),
             nullable=True,
             comment="the first without it; null: it still stands",
         ),
-        sa.PrimaryKeyConstraint("seq", name=op.f("pk_spans")),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("heading", sa.Text(), nullable=False),
+        sa.Column(
+            "position", sa.BigInteger(), nullable=False, comment="sorts a snapshot; has gaps"
+        ),
+        sa.PrimaryKeyConstraint("page", "track", "first_snapshot", name=op.f("pk_spans")),
         comment="which version of which track stood where, from snapshot to snapshot (half-open)",
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_spans_page_end", "spans", ["page", "end_snapshot"], unique=False)
-    op.create_index("ix_spans_page_first", "spans", ["page", "first_snapshot"], unique=False)
-    op.create_index(op.f("ix_spans_track"), "spans", ["track"], unique=False)
+    op.create_index("ix_spans_version", "spans", ["version"], unique=False)
     op.create_table(
         "subscribers",
         sa.Column("subscription", sa.Text(), nullable=False),
@@ -427,10 +434,7 @@ def upgrade() -> None:
         sa.Column("page", sa.Text(), nullable=False),
         sa.Column("cause", sa.Text(), nullable=False, comment="look, late, correction, replay"),
         sa.Column(
-            "subject",
-            sa.Text(),
-            nullable=False,
-            comment="what changed there: nets and settles by",
+            "subject", sa.Text(), nullable=False, comment="what changed there: nets and settles by"
         ),
         sa.Column(
             "payload", sa.JSON(), nullable=False, comment="the change's contract JSON, frozen"

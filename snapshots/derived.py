@@ -1,0 +1,692 @@
+"""What is derived: a page's state between two looks, its snapshots and changes. All droppable.
+
+`load` and `save` are the two halves of the fold's memory: what `save` wrote, `load` gives back,
+equal. An unchanged look costs one small UPDATE. Items are kept by version and span: which version
+of which track stood where, from snapshot to snapshot, half-open; a snapshot's order is that of its
+spans' positions, which have gaps, so that one that comes or moves touches no other.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from monitor.identity.lives import TrackSummary, content_key
+from monitor.model import Change, Initiative, Link, Look, Observation, PageWords, Reason, short_id
+from monitor.step import Snapshot, State, Step, Track
+from snapshots import ledger
+from snapshots.database import insert_missing
+from snapshots.places import places_for
+from snapshots.plain import from_plain, to_plain
+from snapshots.schema import (
+    Moment,
+    changes,
+    cursors,
+    item_versions,
+    pages,
+    spans,
+    tracks,
+    verdicts,
+)
+from snapshots.schema import snapshots as snapshots_table
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_IN_TABLES: Final = frozenset(
+    ("reader", "number", "last_good", "words", "present", "departed", "body")
+)
+"""What of State stands in tables and columns; the rest is `cursors.state`."""
+_REST: Final = tuple(one.name for one in fields(State) if one.name not in _IN_TABLES)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The open span of one track."""
+
+    version: str
+    status: str | None
+    heading: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far the fold has come on a page, and what `save` needs to know of what is stored.
+
+    `at` and `capture` name the last look folded; None before the first. `whole` is False where
+    `load` left initiatives and words out. `stale`: something before it changed, begin anew.
+    """
+
+    state: State = field(default_factory=State)
+    at: datetime | None = None
+    capture: str | None = None
+    looks: int = 0
+    whole: bool = True
+    standing: Mapping[str, Standing] | None = field(default_factory=dict)
+    stale: bool = False
+
+    @property
+    def after(self) -> tuple[datetime, str] | None:
+        """Where `facts.looks` goes on."""
+        return None if self.at is None or self.capture is None else (self.at, self.capture)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChange:
+    """A change on record, with the page (pages.key) and the initiative (life) it happened to."""
+
+    page: str
+    change: Change
+    life: str | None
+    rank: int
+
+
+# ----------------------------------------------------------------------------------- load and save
+
+
+def load(conn: Connection, page: str, *, whole: bool = True) -> tuple[State, Cursor]:
+    """The state of a page after the last look that was folded; `State()` for a new page.
+
+    Not `whole`: without `present`, `departed` and `words`, one row read; enough for a look that
+    `needs_body` does not want, as long as nothing is waiting.
+    """
+    row = conn.execute(sa.select(cursors).where(cursors.c.page == page)).first()
+    if row is None:
+        return State(), Cursor()
+    rest = json.loads(zstd.decompress(row.state))
+    state = replace(
+        from_plain(State, rest),
+        reader=row.reader,
+        number=row.number,
+        last_good=row.last_good,
+        body=row.body.hex() if row.body is not None else None,
+    )
+    standing = None
+    if whole:
+        present, standing = _present(conn, page)
+        state = replace(
+            state,
+            words=_words(conn, page, row.number),
+            present=present,
+            departed=_departed(conn, page),
+        )
+    return state, Cursor(state, row.at, row.capture, row.looks, whole, standing, row.stale)
+
+
+def save(conn: Connection, page: str, look: Look, step: Step, cursor: Cursor) -> Cursor:
+    """Keep what a look came to; returns the cursor that the next `save` wants.
+
+    `cursor` is what `load` or the `save` before gave, in this transaction. Raises ValueError where
+    it was loaded without the initiatives and the step changed them.
+    """
+    before, state = cursor.state, step.state
+    standing = cursor.standing
+    if step.snapshots:
+        if standing is None:
+            raise ValueError("a step with snapshots wants a cursor loaded whole")
+        standing = _save_snapshots(conn, page, step.snapshots, before, standing)
+    if state.present is not before.present or state.departed is not before.departed:
+        _save_tracks(conn, page, look, step, before)
+    _save_verdict(conn, page, look, step, before)
+    _save_cursor(conn, page, look, state, cursor)
+    return Cursor(state, look.at, look.id, cursor.looks + 1, cursor.whole, standing)
+
+
+def save_rebased(
+    conn: Connection, page: str, state: State, snapshot: Snapshot | None, cursor: Cursor
+) -> Cursor:
+    """Keep what `rebase` gave: the same looks folded, another reader. Told to nobody."""
+    standing = cursor.standing
+    if standing is None or cursor.at is None or cursor.capture is None:
+        raise ValueError("a rebase wants a cursor loaded whole, after a look")
+    last = Look(cursor.capture, cursor.at, None)
+    if snapshot is not None:
+        standing = _save_snapshots(conn, page, (snapshot,), cursor.state, standing)
+        step = Step(state, "unchanged", snapshots=(snapshot,))
+        _save_tracks(conn, page, last, step, cursor.state)
+    _save_cursor(conn, page, last, state, replace(cursor, looks=cursor.looks - 1))
+    return Cursor(state, cursor.at, cursor.capture, cursor.looks, True, standing)
+
+
+def drop(conn: Connection, page: str | None = None) -> None:
+    """Forget everything derived of a page, or of all; folding from the first look gives it back."""
+    for table in (changes, verdicts, spans, snapshots_table, tracks, cursors):
+        query = table.delete()
+        conn.execute(query if page is None else query.where(table.c.page == page))
+    if page is None:
+        conn.execute(item_versions.delete())
+
+
+def mark_stale(conn: Connection, page: str) -> None:
+    """Something before the page's cursor changed (an older capture, an erasure): begin anew."""
+    conn.execute(cursors.update().where(cursors.c.page == page).values(stale=True))
+
+
+def sweep(conn: Connection) -> int:
+    """Forget item versions that nothing names any more (after a drop of one page)."""
+    used = sa.union(
+        sa.select(spans.c.version),
+        sa.select(changes.c.old_version).where(changes.c.old_version.is_not(None)),
+        sa.select(changes.c.new_version).where(changes.c.new_version.is_not(None)),
+    )
+    return conn.execute(item_versions.delete().where(item_versions.c.key.not_in(used))).rowcount
+
+
+# ------------------------------------------------------------------------------------------- lives
+
+
+def set_lives(conn: Connection, lives: Mapping[str, str]) -> None:
+    """Which initiative each track is of. Tracks that have it already are not written."""
+    if not lives:
+        return
+    known = {
+        row.track: row.life
+        for row in conn.execute(sa.select(tracks.c.track, tracks.c.life))
+        if row.track in lives
+    }
+    new = [
+        {"wanted": track, "given": life}
+        for track, life in sorted(lives.items())
+        if known.get(track, life) != life
+    ]
+    if new:
+        query = tracks.update().where(tracks.c.track == sa.bindparam("wanted"))
+        conn.execute(query.values(life=sa.bindparam("given")), new)
+
+
+def track_summaries(conn: Connection, group: str) -> list[TrackSummary]:
+    """Every track of the pages of a group (host and profile), as `lives.join` takes it."""
+    siblings = sa.select(pages.c.key).where(pages.c.group == group)
+    return _summaries(conn, spans.c.page.in_(siblings), tracks.c.page.in_(siblings))
+
+
+def tracks_of_life(conn: Connection, life: str) -> list[TrackSummary]:
+    """Every track of one initiative, the oldest first; none where there is no such initiative."""
+    mine = sa.select(tracks.c.track, tracks.c.page).where(tracks.c.life == life)
+    named = conn.execute(mine).all()
+    if not named:
+        return []
+    names = [row.track for row in named]
+    here = spans.c.page.in_({row.page for row in named}) & spans.c.track.in_(names)
+    found = _summaries(conn, here, tracks.c.track.in_(names))
+    return sorted(found, key=lambda track: (track.observations[0][0], track.page, track.track))
+
+
+def births(conn: Connection, of_tracks: Iterable[str]) -> dict[str, tuple[str, Observation]]:
+    """For each track its initiative's id, and where the track was seen first."""
+    query = sa.select(tracks.c.track, tracks.c.life, tracks.c.seen)
+    query = query.where(tracks.c.track.in_(set(of_tracks)))
+    return {
+        row.track: (row.life, min(_timed(row.seen), key=lambda seen: seen[0])[1])
+        for row in conn.execute(query)
+    }
+
+
+def _summaries(
+    conn: Connection, those_spans: sa.ColumnElement[bool], those_tracks: sa.ColumnElement[bool]
+) -> list[TrackSummary]:
+    first = snapshots_table.alias("first")
+    end = snapshots_table.alias("ended")
+    query = (
+        sa.select(spans.c.track, first.c.at.label("from"), end.c.at.label("to"))
+        .add_columns(item_versions.c.content)
+        .select_from(spans)
+        .join(item_versions, item_versions.c.key == spans.c.version)
+        .join(first, (first.c.page == spans.c.page) & (first.c.number == spans.c.first_snapshot))
+        .outerjoin(end, (end.c.page == spans.c.page) & (end.c.number == spans.c.end_snapshot))
+        .where(those_spans)
+        .order_by(spans.c.track, spans.c.first_snapshot)
+    )
+    contents: dict[str, list[tuple[datetime, datetime | None, str]]] = {}
+    for track, start, stop, key in conn.execute(query):
+        mine = contents.setdefault(track, [])
+        if mine and mine[-1][1] == start and mine[-1][2] == key:
+            mine[-1] = (mine[-1][0], stop, key)
+        else:
+            mine.append((start, stop, key))
+    rows = conn.execute(
+        sa.select(tracks.c.track, tracks.c.page, tracks.c.seen)
+        .where(those_tracks)
+        .order_by(tracks.c.track)
+    )
+    return [
+        TrackSummary(
+            row.track,
+            row.page,
+            tuple(sorted(_timed(row.seen), key=lambda seen: (seen[0], seen[1].ordinal))),
+            tuple(contents.get(row.track, ())),
+        )
+        for row in rows
+    ]
+
+
+def _timed(seen: Sequence[Sequence[Any]]) -> Iterable[tuple[datetime, Observation]]:
+    for capture, ordinal, at in seen:
+        yield _moment(at), Observation(capture, ordinal)
+
+
+# ----------------------------------------------------------------------------------------- changes
+
+
+def stored_changes(conn: Connection, page: str) -> list[StoredChange]:
+    """Every change of a page, in order of time and rank."""
+    query = change_query().where(changes.c.page == page)
+    query = query.order_by(changes.c.new_snapshot, changes.c.rank)
+    return [stored_change(row) for row in conn.execute(query)]
+
+
+def change_by_id(conn: Connection, change_id: str) -> StoredChange | None:
+    """One change, or None."""
+    row = conn.execute(change_query().where(changes.c.id == change_id)).first()
+    return None if row is None else stored_change(row)
+
+
+def rename_changes(conn: Connection, names: Mapping[str, str]) -> None:
+    """Give changes other ids: old id -> the id it was told by. They may change places."""
+    if not names:
+        return
+    query = changes.update().where(changes.c.id == sa.bindparam("old"))
+    query = query.values(id=sa.bindparam("new"))
+    conn.execute(query, [{"old": old, "new": f"~{old}"} for old in sorted(names)])
+    conn.execute(query, [{"old": f"~{old}", "new": new} for old, new in sorted(names.items())])
+
+
+def change_query() -> sa.Select[Any]:
+    """Selects what `stored_change` reads; add conditions and order."""
+    old = item_versions.alias("old_item")
+    new = item_versions.alias("new_item")
+    return (
+        sa.select(
+            changes,
+            tracks.c.life,
+            *(old.c[name].label(f"old_{name}") for name in ("title", "description", "links")),
+            *(new.c[name].label(f"new_{name}") for name in ("title", "description", "links")),
+        )
+        .select_from(changes)
+        .outerjoin(tracks, tracks.c.track == changes.c.track)
+        .outerjoin(old, old.c.key == changes.c.old_version)
+        .outerjoin(new, new.c.key == changes.c.new_version)
+    )
+
+
+def stored_change(row: Row[Any]) -> StoredChange:
+    """One row of `change_query`."""
+    old = new = None
+    if row.old_version is not None:
+        old = initiative_of(row.old_title, row.old_description, row.old_links, row.old_status)
+    if row.new_version is not None:
+        new = initiative_of(row.new_title, row.new_description, row.new_links, row.new_status)
+    change = Change(
+        subject=row.subject,
+        kinds=tuple(row.kinds),
+        old=old,
+        new=new,
+        field=row.field,
+        old_text=row.old_text,
+        new_text=row.new_text,
+        certainty=row.certainty,
+        signals=tuple(row.signals),
+        track=row.track,
+        id=row.id,
+        after=row.after,
+        before=row.before,
+        old_snapshot=row.old_snapshot,
+        new_snapshot=row.new_snapshot,
+        old_seen=_observation(row.old_capture, row.old_ordinal),
+        new_seen=_observation(row.new_capture, row.new_ordinal),
+        late=row.late,
+    )
+    return StoredChange(row.page, change, row.life, row.rank)
+
+
+def initiative_of(
+    title: str, description: str, links: Sequence[Sequence[Any]], status: str | None
+) -> Initiative:
+    """An initiative from the columns of item_versions."""
+    return Initiative(title, description, tuple(Link(*link) for link in links), status)
+
+
+def _observation(capture: str | None, ordinal: int | None) -> Observation | None:
+    return None if capture is None or ordinal is None else Observation(capture, ordinal)
+
+
+# --------------------------------------------------------------------------------- reading a state
+
+
+def _present(conn: Connection, page: str) -> tuple[tuple[Track, ...], dict[str, Standing]]:
+    query = _track_query().where(spans.c.page == page, spans.c.end_snapshot.is_(None))
+    rows = conn.execute(query.order_by(spans.c.position)).all()
+    standing = {
+        row.track: Standing(row.version, row.status, row.heading, row.position) for row in rows
+    }
+    return tuple(_track(row, None) for row in rows), standing
+
+
+def _departed(conn: Connection, page: str) -> tuple[Track, ...]:
+    """Those that left, in the order in which they did."""
+    later = spans.alias("later")
+    query = (
+        _track_query()
+        .add_columns(snapshots_table.c.at.label("left_at"))
+        .join(
+            snapshots_table,
+            (snapshots_table.c.page == spans.c.page)
+            & (snapshots_table.c.number == spans.c.end_snapshot),
+        )
+        .where(
+            spans.c.page == page,
+            ~sa.exists().where(
+                later.c.page == spans.c.page,
+                later.c.track == spans.c.track,
+                later.c.first_snapshot > spans.c.first_snapshot,
+            ),
+        )
+        .order_by(spans.c.end_snapshot, spans.c.position)
+    )
+    return tuple(_track(row, row.left_at) for row in conn.execute(query))
+
+
+def _track_query() -> sa.Select[Any]:
+    return (
+        sa.select(
+            spans.c.track,
+            spans.c.version,
+            spans.c.status,
+            spans.c.heading,
+            spans.c.position,
+            item_versions.c.title,
+            item_versions.c.description,
+            item_versions.c.links,
+            tracks.c.seen,
+        )
+        .select_from(spans)
+        .join(item_versions, item_versions.c.key == spans.c.version)
+        .join(tracks, tracks.c.track == spans.c.track)
+    )
+
+
+def _track(row: Row[Any], left_at: datetime | None) -> Track:
+    return Track(
+        row.track,
+        initiative_of(row.title, row.description, row.links, row.status),
+        row.heading,
+        tuple(Observation(capture, ordinal) for capture, ordinal, _ in row.seen),
+        left_at,
+    )
+
+
+def _words(conn: Connection, page: str, number: int) -> PageWords | None:
+    query = (
+        sa.select(snapshots_table.c.words)
+        .where(
+            snapshots_table.c.page == page,
+            snapshots_table.c.number <= number,
+            snapshots_table.c.words.is_not(None),
+        )
+        .order_by(snapshots_table.c.number.desc())
+        .limit(1)
+    )
+    words = conn.execute(query).scalar()
+    return None if words is None else from_plain(PageWords, words)
+
+
+# --------------------------------------------------------------------------------- writing a state
+
+
+def _save_snapshots(
+    conn: Connection,
+    page: str,
+    new: Sequence[Snapshot],
+    before: State,
+    standing: Mapping[str, Standing],
+) -> dict[str, Standing]:
+    words = before.words
+    now = dict(standing)
+    for snapshot in new:
+        values = {
+            "page": page,
+            "number": snapshot.number,
+            "capture": snapshot.capture,
+            "at": snapshot.at,
+            "after": snapshot.after,
+            "words": None if snapshot.words == words else to_plain(snapshot.words),
+        }
+        conn.execute(snapshots_table.insert(), values)
+        words = snapshot.words
+        now = _save_spans(conn, page, snapshot, now)
+        _save_changes(conn, page, snapshot)
+        content = _content(snapshot)
+        name = short_id("s", [page, snapshot.capture, content])
+        fact = {"page": page, "capture": snapshot.capture, "content": content}
+        ledger.append_once(conn, "snapshot", name, fact)
+    return now
+
+
+def _content(snapshot: Snapshot) -> str:
+    """A hash of all that a snapshot says."""
+    items = [(track.heading, to_plain(track.initiative)) for track in snapshot.tracks]
+    said = {"words": to_plain(snapshot.words), "initiatives": items}
+    return sha256(ledger.canonical(said)).hexdigest()
+
+
+def _save_spans(
+    conn: Connection, page: str, snapshot: Snapshot, standing: Mapping[str, Standing]
+) -> dict[str, Standing]:
+    was_at = {track: stands.position for track, stands in standing.items()}
+    places = places_for([track.id for track in snapshot.tracks], was_at)
+    now: dict[str, Standing] = {}
+    versions: dict[str, Initiative] = {}
+    opened = []
+    for track in snapshot.tracks:
+        version = version_key(track.initiative)
+        status = track.initiative.status
+        stands = Standing(version, status, track.heading, places[track.id])
+        now[track.id] = stands
+        was = standing.get(track.id)
+        if was == stands:
+            continue
+        versions[version] = track.initiative
+        opened.append(
+            {
+                "page": page,
+                "track": track.id,
+                "first_snapshot": snapshot.number,
+                "version": version,
+                "status": status,
+                "heading": track.heading,
+                "position": stands.position,
+            }
+        )
+    _save_versions(conn, versions)
+    closed = [{"which": track} for track, stands in standing.items() if now.get(track) != stands]
+    if closed:
+        query = spans.update().where(
+            spans.c.page == page,
+            spans.c.track == sa.bindparam("which"),
+            spans.c.end_snapshot.is_(None),
+        )
+        conn.execute(query.values(end_snapshot=snapshot.number), closed)
+    if opened:
+        conn.execute(spans.insert(), opened)
+    return now
+
+
+def version_key(initiative: Initiative) -> str:
+    """The name of an initiative's words; its status is not among them."""
+    links = json.dumps(_links(initiative), ensure_ascii=False)
+    return short_id("v", [initiative.title, initiative.description, links])
+
+
+def _save_versions(conn: Connection, versions: Mapping[str, Initiative]) -> None:
+    rows = [
+        {
+            "key": key,
+            "content": content_key(initiative),
+            "title": initiative.title,
+            "description": initiative.description,
+            "links": _links(initiative),
+        }
+        for key, initiative in versions.items()
+    ]
+    insert_missing(conn, item_versions, rows)
+
+
+def _links(initiative: Initiative) -> list[list[Any]]:
+    return [[link.text, link.href, link.external] for link in initiative.links]
+
+
+def _save_changes(conn: Connection, page: str, snapshot: Snapshot) -> None:
+    if not snapshot.changes:
+        return
+    versions = {
+        version_key(words): words
+        for change in snapshot.changes
+        for words in (change.old, change.new)
+        if words is not None
+    }
+    _save_versions(conn, versions)
+    conn.execute(
+        changes.insert(),
+        [_change_values(page, change, rank) for rank, change in enumerate(snapshot.changes)],
+    )
+
+
+def _change_values(page: str, change: Change, rank: int) -> dict[str, Any]:
+    old, new = change.old, change.new
+    return {
+        "id": change.id,
+        "page": page,
+        "subject": change.subject,
+        "kinds": list(change.kinds),
+        "track": change.track,
+        "field": change.field,
+        "old_text": change.old_text,
+        "new_text": change.new_text,
+        "old_version": version_key(old) if old else None,
+        "new_version": version_key(new) if new else None,
+        "old_status": old.status if old else None,
+        "new_status": new.status if new else None,
+        "certainty": change.certainty,
+        "signals": list(change.signals),
+        "old_capture": change.old_seen.capture if change.old_seen else None,
+        "old_ordinal": change.old_seen.ordinal if change.old_seen else None,
+        "new_capture": change.new_seen.capture if change.new_seen else None,
+        "new_ordinal": change.new_seen.ordinal if change.new_seen else None,
+        "after": change.after,
+        "before": change.before,
+        "old_snapshot": change.old_snapshot,
+        "new_snapshot": change.new_snapshot,
+        "late": change.late,
+        "rank": rank,
+    }
+
+
+def _save_tracks(conn: Connection, page: str, look: Look, step: Step, before: State) -> None:
+    """New tracks, and the observations that known ones gained."""
+    known = {track.id: track.seen for track in (*before.present, *before.departed)}
+    came: dict[str, tuple[Observation, ...]] = {}
+    for snapshot in step.snapshots:  # one that came and went within a released run, too
+        came.update((track.id, track.seen) for track in snapshot.tracks)
+    came.update((track.id, track.seen) for track in step.state.present)
+    times = {snapshot.capture: snapshot.at for snapshot in step.snapshots}
+    times[look.id] = look.at
+    new, changed = [], []
+    for track, seen in came.items():
+        was = known.get(track)
+        if was is None:
+            rows = [_timed_row(one, times) for one in seen]
+            new.append({"track": track, "page": page, "life": track, "seen": rows})
+        elif was != seen:
+            gained = [_timed_row(one, times) for one in seen if one not in was]
+            changed.append({"which": track, "gained": gained})
+    if new:
+        conn.execute(tracks.insert(), new)
+    for row in changed:
+        mine = tracks.c.track == row["which"]
+        stored = conn.execute(sa.select(tracks.c.seen).where(mine)).scalar_one()
+        conn.execute(tracks.update().where(mine).values(seen=[*stored, *row["gained"]]))
+
+
+def _timed_row(seen: Observation, times: Mapping[str, datetime]) -> list[Any]:
+    return [seen.capture, seen.ordinal, _MOMENT.process_bind_param(times[seen.capture], None)]
+
+
+_MOMENT: Final = Moment()
+
+
+def _moment(stored: int) -> datetime:
+    moment = _MOMENT.process_result_value(stored, None)
+    if moment is None:
+        raise ValueError("a time that is none")
+    return moment
+
+
+def _save_verdict(conn: Connection, page: str, look: Look, step: Step, before: State) -> None:
+    """What the look came to, where it was not plainly unchanged, failed or the same again."""
+    if step.released:
+        since = before.waiting[0].first_at if before.waiting else look.at
+        waited = verdicts.update().where(
+            verdicts.c.page == page,
+            verdicts.c.outcome == "quarantined",
+            verdicts.c.at >= since,
+            verdicts.c.at <= look.at,
+        )
+        conn.execute(waited.values(released=True))
+    outcome: str = step.outcome
+    if outcome == "quarantined":
+        if look.body == before.body and step.reasons == before.suspect:
+            return
+        if any(reason.code == "rejected" for reason in step.reasons):
+            outcome = "rejected"
+    elif outcome not in ("first", "changed"):
+        return
+    values = {
+        "capture": look.id,
+        "page": page,
+        "at": look.at,
+        "outcome": outcome,
+        "reasons": [to_plain(reason) for reason in step.reasons],
+        "released": look.id in step.released,
+    }
+    conn.execute(verdicts.insert(), values)
+
+
+def _save_cursor(conn: Connection, page: str, look: Look, state: State, cursor: Cursor) -> None:
+    values: dict[str, Any] = {
+        "at": look.at,
+        "capture": look.id,
+        "last_good": state.last_good,
+        "looks": cursor.looks + 1,
+    }
+    if cursor.at is None or state.body != cursor.state.body:
+        values["body"] = bytes.fromhex(state.body) if state.body is not None else None
+    if cursor.at is None or (state.reader, state.number) != (
+        cursor.state.reader,
+        cursor.state.number,
+    ):
+        values |= {"reader": state.reader, "number": state.number}
+    rest = {name: getattr(state, name) for name in _REST}
+    if cursor.at is None or rest != {name: getattr(cursor.state, name) for name in _REST}:
+        plain = {name: to_plain(value) for name, value in rest.items()}
+        text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
+        values["state"] = zstd.compress(text.encode())
+    if cursor.at is None:
+        conn.execute(cursors.insert(), {"page": page, "stale": False, **values})
+    else:
+        conn.execute(cursors.update().where(cursors.c.page == page).values(values))
+
+
+def reasons_of(stored: Sequence[Mapping[str, Any]]) -> tuple[Reason, ...]:
+    """The reasons of a verdict's row."""
+    return tuple(from_plain(Reason, reason) for reason in stored)

@@ -1,0 +1,392 @@
+"""Work: which pages are watched and due, politeness towards their hosts, who is the worker.
+
+Politeness is kept here, in the store, where every worker sees it: at most one request at a time to
+a host, and a pause after each. A program killed in its turn holds the host until its lease ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from monitor.errors import FetchError, TryLater, UsageError
+from monitor.pace import next_allowed
+from monitor.robots import RobotsText
+from snapshots.database import Database, insert_missing
+from snapshots.facts import body_before
+from snapshots.schema import hosts, leases, pages
+
+if TYPE_CHECKING:
+    from monitor.fetch import Validators
+
+_WORKER: Final = "worker"
+
+
+# ------------------------------------------------------------------------------------------- pages
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedPage:
+    """A page as the configuration says it. `group`: host and profile; lives are joined in it."""
+
+    id: str
+    name: str
+    url: str
+    group: str
+    timetable: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageRow:
+    """A page as the store knows it. `key` is its first id, under which its history stands."""
+
+    key: str
+    id: str
+    name: str
+    url: str
+    group: str
+    added_at: datetime
+    retired_at: datetime | None
+    due_at: datetime | None
+    failures: int
+    moved_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What a configuration changed, as page ids."""
+
+    added: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
+
+
+def sync_pages(conn: Connection, wanted: Sequence[WatchedPage], now: datetime) -> Synced:
+    """Make the watched pages those of the configuration. Nothing is written where they are.
+
+    A page left out is retired: its history stays, it is looked at no more. New ones are due at
+    once, spread over a second for each.
+    """
+    there = {row.id: row for row in conn.execute(sa.select(pages))}
+    keys = {row.key for row in there.values()}
+    added: list[str] = []
+    back: list[str] = []
+    new = sum(page.id not in there for page in wanted)
+    for page in wanted:
+        said = {
+            "name": page.name,
+            "url": page.url,
+            "group": page.group,
+            "timetable": page.timetable,
+        }
+        row = there.get(page.id)
+        if row is None:
+            key = _free(page.id, keys)
+            keys.add(key)
+            due = now + timedelta(seconds=(new - 1) * _fraction(key))
+            values = {"key": key, "id": page.id, "added_at": now, "due_at": due}
+            conn.execute(pages.insert(), {**values, **said, "failures": 0, "fence": 0})
+            added.append(page.id)
+            continue
+        changed: dict[str, Any] = {
+            name: value for name, value in said.items() if row._mapping[name] != value
+        }
+        if "url" in changed:
+            changed |= {"moved_to": None, "failures": 0}
+        if row.retired_at is not None:
+            back.append(page.id)
+        if row.retired_at is not None or "timetable" in changed or "url" in changed:
+            changed |= {"retired_at": None, "due_at": now}
+        if changed:
+            conn.execute(pages.update().where(pages.c.key == row.key).values(changed))
+    left_out = set(there) - {page.id for page in wanted}
+    retired = sorted(name for name in left_out if there[name].retired_at is None)
+    if retired:
+        query = pages.update().where(pages.c.id.in_(retired))
+        conn.execute(query.values(retired_at=now, due_at=None))
+    return Synced(tuple(added), tuple(retired), tuple(back))
+
+
+def page(conn: Connection, page_id: str) -> PageRow:
+    """The page of that id; UsageError where there is none."""
+    row = conn.execute(sa.select(pages).where(pages.c.id == page_id)).first()
+    if row is None:
+        raise UsageError(f"{page_id}: ingen sådan sida. Se [[pages]] i konfigurationen.")
+    return _page_row(row)
+
+
+def all_pages(conn: Connection, *, retired: bool = False) -> tuple[PageRow, ...]:
+    """Every watched page by id, on request also the retired ones."""
+    query = sa.select(pages).order_by(pages.c.id)
+    if not retired:
+        query = query.where(pages.c.retired_at.is_(None))
+    return tuple(_page_row(row) for row in conn.execute(query))
+
+
+def rename(conn: Connection, old: str, new: str) -> None:
+    """Give a page another id; its key, and all that hangs on it, stays.
+
+    Raises UsageError where `old` is not there or `new` is taken.
+    """
+    found = page(conn, old)
+    if conn.execute(sa.select(pages.c.key).where(pages.c.id == new)).first():
+        raise UsageError(f"{new}: det finns redan en sida med det id:t. Välj ett annat.")
+    conn.execute(pages.update().where(pages.c.key == found.key).values(id=new))
+
+
+def lock(conn: Connection, key: str) -> None:
+    """Hold a page until the transaction ends: whoever decides on it comes one after the other.
+
+    SQLite's BEGIN IMMEDIATE holds everything already.
+    """
+    if conn.dialect.name != "sqlite":
+        conn.execute(sa.select(pages.c.key).where(pages.c.key == key).with_for_update()).first()
+
+
+def due(conn: Connection, now: datetime, limit: int) -> tuple[PageRow, ...]:
+    """The pages to look at now, the longest overdue first."""
+    query = sa.select(pages).where(pages.c.due_at <= now, pages.c.retired_at.is_(None))
+    query = query.order_by(pages.c.due_at, pages.c.key).limit(limit)
+    return tuple(_page_row(row) for row in conn.execute(query))
+
+
+def next_due(conn: Connection) -> datetime | None:
+    """When a page is due next; None where none is watched."""
+    query = sa.select(sa.func.min(pages.c.due_at)).where(pages.c.retired_at.is_(None))
+    return conn.execute(query).scalar()
+
+
+def schedule_next(conn: Connection, key: str, when: datetime, failures: int) -> None:
+    """When to look at a page next, and how many looks in a row have failed."""
+    query = pages.update().where(pages.c.key == key, pages.c.retired_at.is_(None))
+    conn.execute(query.values(due_at=when, failures=failures, fence=pages.c.fence + 1))
+
+
+def make_due(conn: Connection, keys: Iterable[str], now: datetime) -> None:
+    """Look at these pages now (siblings of one that changed)."""
+    query = pages.update().where(
+        pages.c.key.in_(list(keys)), pages.c.retired_at.is_(None), pages.c.due_at > now
+    )
+    conn.execute(query.values(due_at=now))
+
+
+def siblings(conn: Connection, key: str) -> tuple[str, ...]:
+    """The keys of the other watched pages of this page's group."""
+    mine = sa.select(pages.c.group).where(pages.c.key == key).scalar_subquery()
+    query = sa.select(pages.c.key).where(
+        pages.c.group == mine, pages.c.key != key, pages.c.retired_at.is_(None)
+    )
+    return tuple(conn.execute(query.order_by(pages.c.key)).scalars())
+
+
+def validators(conn: Connection, key: str) -> Validators:
+    """What to ask «changed since?» with; empty where nothing is known."""
+    from monitor.fetch import Validators
+
+    row = conn.execute(sa.select(pages).where(pages.c.key == key)).first()
+    if row is None:
+        return Validators()
+    return Validators(row.etag, row.last_modified, row.validated_url)
+
+
+def remember_validators(conn: Connection, key: str, new: Validators) -> None:
+    """Keep what the server gave with the page's last body (recorded before this is called)."""
+    row = conn.execute(sa.select(pages).where(pages.c.key == key)).one()
+    known = (row.etag, row.last_modified, row.validated_url)
+    last = body_before(conn, key, datetime.max.replace(tzinfo=row.added_at.tzinfo)) if new else None
+    body = bytes.fromhex(last) if last else None
+    if known != (new.etag, new.last_modified, new.url) or row.validated != body:
+        values = {"etag": new.etag, "last_modified": new.last_modified, "validated_url": new.url}
+        query = pages.update().where(pages.c.key == key)
+        conn.execute(query.values(**values, validated=body))
+
+
+def remember_move(conn: Connection, key: str, moved_to: str | None) -> bool:
+    """Where the page says it lives from now on. Returns whether that is new."""
+    query = pages.update().where(pages.c.key == key, pages.c.moved_to.is_distinct_from(moved_to))
+    return conn.execute(query.values(moved_to=moved_to)).rowcount > 0
+
+
+def _page_row(row: Row[Any]) -> PageRow:
+    return PageRow(
+        row.key,
+        row.id,
+        row.name,
+        row.url,
+        row.group,
+        row.added_at,
+        row.retired_at,
+        row.due_at,
+        row.failures,
+        row.moved_to,
+    )
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    """A key for a new page: its id, unless a renamed page still carries its history there."""
+    key, number = wanted, 1
+    while key in taken:
+        number += 1
+        key = f"{wanted}~{number}"
+    return key
+
+
+def _fraction(text: str) -> float:
+    """A number from 0 to below 1, always the same for the same text."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / 2**48
+
+
+# ------------------------------------------------------------------------------------------- hosts
+
+
+def robots(conn: Connection, host: str) -> RobotsText | None:
+    """The robots.txt of a host as it was fetched last."""
+    row = conn.execute(sa.select(hosts).where(hosts.c.host == host)).first()
+    if row is None or row.robots_at is None:
+        return None
+    return RobotsText(host, row.robots_at, row.robots_status, row.robots_text or "")
+
+
+def remember_robots(conn: Connection, host: str, found: RobotsText) -> None:
+    """Keep a host's robots.txt; its wish for slowness counts from the next turn on."""
+    insert_missing(conn, hosts, [{"host": host}])
+    values = {"robots_at": found.fetched_at, "robots_status": found.status}
+    query = hosts.update().where(hosts.c.host == host)
+    conn.execute(query.values(**values, robots_text=found.text))
+
+
+def hold_host(conn: Connection, host: str, until: datetime) -> None:
+    """No request to this host before then (it said Retry-After)."""
+    insert_missing(conn, hosts, [{"host": host}])
+    later = (hosts.c.free_at.is_(None)) | (hosts.c.free_at < until)
+    conn.execute(hosts.update().where(hosts.c.host == host, later).values(free_at=until))
+
+
+class HostGate:
+    """One request at a time to a host, and its pause between, over threads and programs.
+
+    Satisfies `monitor.fetch.Gate`. A turn's lease is `lease_seconds`: longer than any look; what
+    a killed program held is free after it. Waits at most `patience_seconds`, then TryLater.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        pause_seconds: float,
+        holder: str,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None] = time.sleep,
+        *,
+        lease_seconds: float = 60.0,
+        patience_seconds: float = 90.0,
+    ) -> None:
+        self._database = database
+        self._pause_seconds = pause_seconds
+        self._holder = holder
+        self._clock = clock
+        self._sleep = sleep
+        self._lease = timedelta(seconds=lease_seconds)
+        self._patience = timedelta(seconds=patience_seconds)
+        self._here: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._guard = threading.Lock()
+
+    def turn(self, host: str) -> AbstractContextManager[None]:
+        """Enter when it is this host's turn. Raises TryLater(host_busy)."""
+        return self._turn(host)
+
+    @contextmanager
+    def _turn(self, host: str) -> Iterator[None]:
+        with self._guard:
+            mine = self._here[host]
+        with mine:
+            name = f"{self._holder} {threading.get_ident()}"
+            self._wait(host, name)
+            asked: float | None = None
+            try:
+                yield
+            except FetchError as error:
+                asked = error.retry_after_seconds
+                raise
+            finally:
+                self._leave(host, name, asked)
+
+    def _wait(self, host: str, name: str) -> None:
+        """A crash after this leaves a lease that ends by itself."""
+        started = self._clock()
+        while True:
+            with self._database.write() as conn:
+                free_at = self._enter(conn, host, name)
+            if free_at is None:
+                return
+            now = self._clock()
+            if free_at - started > self._patience:
+                raise TryLater(
+                    "host_busy",
+                    f"{host} ska lämnas i fred till {free_at:%Y-%m-%d %H:%M:%S} UTC.",
+                    retry_after_seconds=(free_at - now).total_seconds(),
+                )
+            self._sleep(max((free_at - now).total_seconds(), 0.001))
+
+    def _enter(self, conn: Connection, host: str, name: str) -> datetime | None:
+        """Take the turn, or say when it may be free."""
+        now = self._clock()
+        insert_missing(conn, hosts, [{"host": host}])
+        row = conn.execute(sa.select(hosts).where(hosts.c.host == host).with_for_update()).one()
+        waits = [row.free_at] if row.free_at is not None and row.free_at > now else []
+        if row.lease_until is not None and row.lease_until > now and row.lease_by != name:
+            waits.append(min(row.lease_until, now + timedelta(seconds=0.25)))
+        if waits:
+            until: datetime = max(waits)
+            return until
+        query = hosts.update().where(hosts.c.host == host)
+        conn.execute(query.values(lease_by=name, lease_until=now + self._lease))
+        return None
+
+    def _leave(self, host: str, name: str, asked: float | None) -> None:
+        """A crash before this costs the next one the rest of the lease, and no politeness."""
+        now = self._clock()
+        with self._database.write() as conn:
+            known = robots(conn, host)
+            delay = known.crawl_delay if known is not None else None
+            free_at = next_allowed(now, self._pause_seconds, delay, asked)
+            mine = hosts.update().where(hosts.c.host == host, hosts.c.lease_by == name)
+            conn.execute(mine.values(lease_by=None, lease_until=None))
+            hold_host(conn, host, free_at)
+
+
+# ------------------------------------------------------------------------------------------ worker
+
+
+def take_worker_lease(
+    conn: Connection, holder: str, now: datetime, for_seconds: float
+) -> str | None:
+    """Be the worker of this store, or go on being it. Returns None, or who is it instead."""
+    insert_missing(conn, leases, [{"name": _WORKER, "holder": holder, "until": now}])
+    mine = sa.select(leases).where(leases.c.name == _WORKER).with_for_update()
+    row = conn.execute(mine).one()
+    if row.holder != holder and row.until > now:
+        return str(row.holder)
+    until = now + timedelta(seconds=for_seconds)
+    conn.execute(leases.update().where(leases.c.name == _WORKER).values(holder=holder, until=until))
+    return None
+
+
+def release_worker_lease(conn: Connection, holder: str) -> None:
+    """Stop being the worker."""
+    conn.execute(leases.delete().where(leases.c.name == _WORKER, leases.c.holder == holder))
+
+
+def worker(conn: Connection, now: datetime) -> str | None:
+    """Who is the worker of this store now."""
+    query = sa.select(leases.c.holder).where(leases.c.name == _WORKER, leases.c.until > now)
+    return conn.execute(query).scalar()

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from monitor.errors import DerivationError
-from monitor.identity.address import address_key
+from monitor.identity.address import address_key, same_links
 from monitor.identity.match import Matching
-from monitor.model import Initiative, Kind, Link, PageWords
+from monitor.model import Initiative, Kind, PageWords
 from monitor.signals import signals
 from monitor.text import same, same_key
 
@@ -96,47 +96,9 @@ def kinds_of(old: Initiative, new: Initiative) -> tuple[Kind, ...]:
         kinds.append("renamed")
     if not same(old.description, new.description):
         kinds.append("reworded")
-    if old.links != new.links and not _same_links(old.links, new.links):
+    if old.links != new.links and not same_links(old.links, new.links):
         kinds.append("relinked")
     return tuple(kinds)
-
-
-def _same_links(old: Sequence[Link], new: Sequence[Link]) -> bool:
-    """Equal texts with equal addresses, in any order; a null address equals any."""
-    if len(old) != len(new):
-        return False
-    if all(_same_link(one, other) for one, other in zip(old, new, strict=True)):
-        return True
-    mine, yours = _by_text(old), _by_text(new)
-    if mine.keys() != yours.keys():
-        return False
-    for text, keys in mine.items():
-        others = yours[text]
-        if sum(keys.values()) != sum(others.values()):
-            return False
-        unmet, unmet_others = keys - others, others - keys
-        if unmet.total() - unmet[None] > others[None]:
-            return False
-        if unmet_others.total() - unmet_others[None] > keys[None]:
-            return False
-    return True
-
-
-def _same_link(old: Link, new: Link) -> bool:
-    return same(old.text, new.text) and (
-        old.href is None
-        or new.href is None
-        or old.href == new.href
-        or address_key(old.href) == address_key(new.href)
-    )
-
-
-def _by_text(links: Sequence[Link]) -> dict[str, Counter[str | None]]:
-    found: dict[str, Counter[str | None]] = defaultdict(Counter)
-    for link in links:
-        key = None if link.href is None else address_key(link.href)
-        found[same_key(link.text)][key] += 1
-    return found
 
 
 def compare_words(old: PageWords, new: PageWords) -> tuple[WordsDifference, ...]:
@@ -239,7 +201,7 @@ def _title(difference: Difference) -> str:
 def _fields(item: Initiative, known: Initiative | None = None) -> dict[str, Any]:
     """The fields as compared. Where links equal those of `known` but for null ones, its count."""
     links = item.links
-    if known is not None and links != known.links and _same_links(links, known.links):
+    if known is not None and links != known.links and same_links(links, known.links):
         links = known.links
     return {
         "title": same_key(item.title),

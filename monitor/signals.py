@@ -51,6 +51,8 @@ _ENGLISH_MAY = re.compile(r"\bmay\b(?!\s+\d)")
 _SEASON = re.compile(r"\b(våren|sommaren|hösten|vintern|spring|summer|autumn|winter)\b")
 _WEEK = re.compile(r"\b(?:vecka|week)\s+\d{1,2}\b|\bv\.\s?\d{1,2}\b")
 _QUARTER = re.compile(r"\b(?:kvartal|quarter)\s+[1-4]\b|\bq[1-4]\b")
+_CLOCK = re.compile(r"\bkl\.?\s?\d{1,2}(?:[.:]\d\d)?\b|\b\d{1,2}:\d\d\b")
+_DIGIT = re.compile(r"\d")
 _YEAR_SPAN = re.compile(r"\b((?:19|20)\d\d)\s?[-/]\s?(\d\d)\b")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b(?!\s?(?:kr\b|kronor|mkr|tkr|kvm|kwh|mwh|personer|st\b))")
 
@@ -123,7 +125,7 @@ _UNITS = {
 _SCALE = "|".join(sorted(_SCALES, key=len, reverse=True))
 _UNIT = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
 _AMOUNT = re.compile(
-    rf"(?<![\w.,-])(?:(?P<before>€|\$|sek|eur)\s?)?(?P<number>{_FIGURE}|(?:{_WORD_FIGURE})(?!\w))"
+    rf"(?<![\w.,])(?<![^\W\d_]-)(?:(?P<before>€|\$|sek|eur)\s?)?(?P<number>{_FIGURE}|(?:{_WORD_FIGURE})(?!\w))"
     rf"(?:[ -]?(?P<scale>{_SCALE})(?!\w))?(?:\s?(?P<unit>{_UNIT})(?!\w))?"
 )
 
@@ -193,7 +195,12 @@ def _dates(text: str) -> tuple[set[_Date], str]:
     text = _ENGLISH_MAY.sub(" ", text)
     text = _MONTH_ALONE.sub(lambda m: keep("month", None, _MONTHS[m[1]], 0), text)
     text = _SLASH_DATE.sub(lambda m: keep("day", None, int(m[2]), int(m[1])), text)
-    for kind, pattern in (("season", _SEASON), ("week", _WEEK), ("quarter", _QUARTER)):
+    for kind, pattern in (
+        ("season", _SEASON),
+        ("week", _WEEK),
+        ("quarter", _QUARTER),
+        ("time", _CLOCK),
+    ):
         for words in pattern.findall(text):
             found.add((f"{kind} {words}", 0, 0, 0))
         text = pattern.sub(" \x00 ", text)
@@ -258,7 +265,7 @@ def _is_typo(old: str, new: str) -> bool:
     if len(before) != len(after):
         return _without_doubles(before) == _without_doubles(after)
     changed = [(one, two) for one, two in zip(before, after, strict=True) if one != two]
-    if len(changed) > 3 or any(word.isdigit() for pair in changed for word in pair):
+    if len(changed) > 3 or any(_DIGIT.search(word) for pair in changed for word in pair):
         return False
     return all(_slip(one, two) for one, two in changed)
 
@@ -266,6 +273,8 @@ def _is_typo(old: str, new: str) -> bool:
 def _slip(one: str, two: str) -> bool:
     if min(len(one), len(two)) < 4:
         return False
+    if any(one == f"{no}{two}" or two == f"{no}{one}" for no in ("o", "in", "un", "icke")):
+        return False  # möjlig, omöjlig: one letter, and the contrary
     allowed = 1 if min(len(one), len(two)) < 8 else 2
     return DamerauLevenshtein.distance(one, two, score_cutoff=allowed) <= allowed
 

@@ -73,6 +73,7 @@ def _side_by_side(
 def _likest(before: Sequence[str], after: Sequence[str]) -> list[tuple[str | None, str | None]]:
     """Within a changed stretch: pair paragraphs that share words, in order."""
     pairs: list[tuple[str | None, str | None]] = []
+    fresh: list[tuple[str | None, str | None]] = []
     place = 0
     for text in after:
         scores = [(_likeness(mine, text), -index) for index, mine in enumerate(before[place:])]
@@ -80,12 +81,13 @@ def _likest(before: Sequence[str], after: Sequence[str]) -> list[tuple[str | Non
         if best[0] >= _REWRITTEN:
             found = place - best[1]
             pairs.extend((mine, None) for mine in before[place:found])
+            pairs.extend(fresh)
             pairs.append((before[found], text))
-            place = found + 1
+            place, fresh = found + 1, []
         else:
-            pairs.append((None, text))
+            fresh.append((None, text))
     pairs.extend((mine, None) for mine in before[place:])
-    return pairs
+    return pairs + fresh
 
 
 def _likeness(one: str, other: str) -> float:

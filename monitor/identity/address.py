@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import parse_qsl, urlsplit
+
+from monitor.model import Link
+from monitor.text import same, same_key
 
 _PAGE = re.compile(r"\.(\d{1,2}\.[0-9a-f]{8,})(?:\.html?)?$", re.IGNORECASE)
 _SESSION = re.compile(r";jsessionid=[^/?#;]*", re.IGNORECASE)
@@ -40,3 +45,41 @@ def address_key(href: str) -> str:
         return f"//{host}/{page.group(1).lower()}{tail}"
     path = _STAMP.sub(r"/\1/\2", path)
     return f"//{host}{path or '/'}{tail}"
+
+
+def same_links(old: Sequence[Link], new: Sequence[Link]) -> bool:
+    """Equal texts with equal addresses, in any order; a null address equals any."""
+    if len(old) != len(new):
+        return False
+    if all(_same_link(one, other) for one, other in zip(old, new, strict=True)):
+        return True
+    mine, yours = _by_text(old), _by_text(new)
+    if mine.keys() != yours.keys():
+        return False
+    for text, keys in mine.items():
+        others = yours[text]
+        if sum(keys.values()) != sum(others.values()):
+            return False
+        unmet, unmet_others = keys - others, others - keys
+        if unmet.total() - unmet[None] > others[None]:
+            return False
+        if unmet_others.total() - unmet_others[None] > keys[None]:
+            return False
+    return True
+
+
+def _same_link(old: Link, new: Link) -> bool:
+    return same(old.text, new.text) and (
+        old.href is None
+        or new.href is None
+        or old.href == new.href
+        or address_key(old.href) == address_key(new.href)
+    )
+
+
+def _by_text(links: Sequence[Link]) -> dict[str, Counter[str | None]]:
+    found: dict[str, Counter[str | None]] = defaultdict(Counter)
+    for link in links:
+        key = None if link.href is None else address_key(link.href)
+        found[same_key(link.text)][key] += 1
+    return found

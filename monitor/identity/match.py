@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz
 from rapidfuzz.process import extract
 
-from monitor.identity.address import address_key
+from monitor.identity.address import address_key, same_links
 from monitor.identity.assign import Edge, assign, components, total
 from monitor.identity.likeness import (
     Face,
@@ -245,6 +245,11 @@ class _Matcher:
             pairs = list(zip(lefts, rights, strict=False))
             if any(pair in self._forbidden for pair in pairs):
                 continue
+            # Equal as written but for the links: perhaps a double of it fits better.
+            if not several and not all(
+                same_links(self._past[left].links, self._new[right].links) for left, right in pairs
+            ):
+                continue
             for left, right in pairs:
                 self._take(left, right, _EXACT_CERTAINTY, "exact")
 
@@ -425,6 +430,8 @@ def log_odds(likeness: Likeness, *, present: bool) -> float:
         odds += likeness.telling * (told if told < 7.0 else 7.0 + 0.35 * (told - 7.0))
     if likeness.links is not None:
         odds += 4.5 * likeness.links - 1.0
+    if likeness.section:
+        odds += 0.4
     if likeness.swapped:
         odds -= 9.0
     return odds + (2.0 * likeness.neighbours if present else -2.5)

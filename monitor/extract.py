@@ -216,7 +216,7 @@ class _Page:
                     self.labels[number] = rule
                 elif not block.level:
                     self.labels[number] = value
-            elif len(text) <= self.words.longest and not block.level:
+            elif len(text) <= self.words.longest and not block.level and not block.links:
                 rule = statuses.get(heading_key(text))
                 if rule is not None:
                     exact[number] = rule
@@ -306,10 +306,10 @@ class _Page:
                 taken.add(heading.block)
                 first = min(first, heading.block)
             cuts = _Ordinals(self.blocks, found.units)
-            for unit in self._trimmed(found, span):
+            for unit in self._trimmed(found):
                 taken.add(unit.title)
                 taken.update(unit.after)
-                initiatives.append(self._initiative(unit, cuts, place, heading, span))
+                initiatives.append(self._initiative(unit, cuts, place, heading))
                 first = min(first, unit.title)
             if heading is not None:
                 sections.append(Section(heading.text, heading.status, tuple(initiatives)))
@@ -482,7 +482,7 @@ class _Page:
 
     # -- initiatives
 
-    def _trimmed(self, found: Parse, span: Span) -> Iterable[Unit]:
+    def _trimmed(self, found: Parse) -> Iterable[Unit]:
         """In flat sections the last unit ends where a date, share or contact box begins."""
         for number, unit in enumerate(found.units):
             if found.flat and number == len(found.units) - 1:
@@ -496,7 +496,7 @@ class _Page:
         return is_box(block.text) or (self.outline.kind == "text" and is_picture(block.text))
 
     def _initiative(
-        self, unit: Unit, cuts: _Ordinals, place: Place, heading: _Heading | None, span: Span
+        self, unit: Unit, cuts: _Ordinals, place: Place, heading: _Heading | None
     ) -> Initiative:
         block = self.blocks[unit.title]
         paragraphs: list[str] = []
@@ -520,28 +520,17 @@ class _Page:
             if number in unit.after:
                 paragraphs.append(content.text)
             links.extend(_link(link, place) for link in content.links)
-        status = heading.status if heading is not None else self._status(unit, span)
+        status = heading.status if heading is not None else self._status(unit)
         return Initiative(title, "\n\n".join(paragraphs), tuple(links), status)
 
-    def _status(self, unit: Unit, span: Span) -> str | None:
-        numbers = [unit.title, *unit.before, *unit.after]
-        low, high = min(numbers), max(numbers)
-        while low - 1 >= span.first and (low - 1) in self.quiet and self._joined(low - 1, unit):
-            low -= 1
-        while high + 1 < span.end and (high + 1) in self.quiet and self._joined(high + 1, unit):
-            high += 1
-        for number in range(low, high + 1):
+    def _status(self, unit: Unit) -> str | None:
+        for number in unit.quiet:
             label = self.labels.get(number)
             if isinstance(label, int):
                 return self.profile.sections[label].status
             if label is not None:
                 self.unknown_statuses.append(label)
         return None
-
-    def _joined(self, number: int, unit: Unit) -> bool:
-        mine, its = self.blocks[unit.title], self.blocks[number]
-        shared = sum(1 for a, b in zip(mine.path, its.path, strict=False) if a == b)
-        return shared >= len(mine.path) - mine.drop + 1 or shared >= len(mine.path) - 1
 
     # -- the rest
 

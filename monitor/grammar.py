@@ -11,10 +11,12 @@ the units hold titles only, what follows beside them does (flat pages: headings,
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from monitor.furniture import is_box
 from monitor.outline import Block, Element
 
 LONGEST_TITLE = 180
@@ -33,6 +35,8 @@ class Pattern(NamedTuple):
     drop: int
     lead: bool = False
     classes: str | None = None
+    tail: bool = False
+    """Only the end of the look tells: tags that were never closed nest each unit in the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Unit:
     lead: bool
     before: tuple[int, ...]
     after: tuple[int, ...]
+    quiet: tuple[int, ...] = ()
+    """The quiet blocks (status labels, markers) in this unit's reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +96,13 @@ def parse(span: Span, learned: Sequence[tuple[Pattern, bool]], known: frozenset[
         found = _try(span, pattern, flat)
         if found.cost < best.cost:
             best = found
-    if best.cost <= 0.1:
+    if best.cost <= 0.4:
         return best
     tried: set[tuple[int, ...]] = set()
     results = [best] if best.pattern else []
-    for pattern in _candidates(span, known):
+    for pattern in itertools.chain(_candidates(span, known), _tails(span)):
+        if pattern.tail and results and min(found.cost for found in results) <= 0.3:
+            break
         titles = _titles(span, pattern)
         key = tuple(titles)
         if not titles or key in tried:
@@ -159,6 +167,15 @@ def _candidates(span: Span, known: frozenset[int]) -> Iterable[Pattern]:
                     yield Pattern(look, 0, False, name)
 
 
+def _tails(span: Span) -> Iterable[Pattern]:
+    seen: dict[str, None] = {}
+    for number in range(span.first, min(span.end, span.first + 12)):
+        tail = "/".join(span.blocks[number].look.split("/")[-2:])
+        seen.setdefault("/" + tail)
+    for tail in seen:
+        yield Pattern(tail, 0, tail=True)
+
+
 def _by_drop(span: Span, look: str, numbers: Sequence[int]) -> Iterable[Pattern]:
     yield Pattern(look, 0)
     drops = sorted({_drop(span, number) for number in numbers})
@@ -187,7 +204,10 @@ def _titles(span: Span, pattern: Pattern) -> list[int]:
         block = span.blocks[number]
         if number in span.quiet:
             continue
-        if block.look == pattern.look or (
+        if pattern.tail:
+            if block.look.endswith(pattern.look):
+                titles.append(number)
+        elif block.look == pattern.look or (
             pattern.lead
             and block.lead is not None
             and pattern.look == f"{block.look}/{block.lead.tag}"
@@ -202,7 +222,7 @@ def _titles(span: Span, pattern: Pattern) -> list[int]:
 
 def _try(span: Span, pattern: Pattern, flat: bool) -> Parse:
     titles = _titles(span, pattern)
-    return _cut(span, pattern, titles, flat) if titles else NOTHING
+    return _cut(span, pattern, titles, flat, learned=True) if titles else NOTHING
 
 
 def _depths(span: Span, titles: Sequence[int]) -> list[int]:
@@ -220,7 +240,9 @@ def _depths(span: Span, titles: Sequence[int]) -> list[int]:
     return [max(lows[k], lows[k + 1]) for k in range(len(titles))]
 
 
-def _cut(span: Span, pattern: Pattern, titles: list[int], flat: bool | None) -> Parse:
+def _cut(
+    span: Span, pattern: Pattern, titles: list[int], flat: bool | None, learned: bool = False
+) -> Parse:
     inside, beside, before = _reach(span, titles)
     if flat is None:
         flat = _is_flat(span, titles, inside, beside, pattern)
@@ -232,17 +254,18 @@ def _cut(span: Span, pattern: Pattern, titles: list[int], flat: bool | None) -> 
     units = []
     taken: set[int] = set()
     for k, title in enumerate(titles):
-        after = inside[k] + (beside[k] if flat else [])
-        after = [n for n in after if n not in span.quiet]
+        reach = inside[k] + (beside[k] if flat else [])
+        after = [n for n in reach if n not in span.quiet]
         front = [n for n in before[k] if n not in span.quiet]
+        quiet = [n for n in (*before[k], *reach) if n in span.quiet]
         block = span.blocks[title]
         lead = _takes_lead(block, pattern)
-        units.append(Unit(title, lead, tuple(front), tuple(after)))
+        units.append(Unit(title, lead, tuple(front), tuple(after), tuple(quiet)))
         taken.add(title)
         taken.update(after)
         taken.update(front)
     left = tuple(n for n in range(span.first, span.end) if n not in taken and n not in span.quiet)
-    return Parse(pattern, flat, tuple(units), left, _cost(span, units, left, pattern))
+    return Parse(pattern, flat, tuple(units), left, _cost(span, units, left, pattern, learned))
 
 
 def _takes_lead(block: Block, pattern: Pattern) -> bool:
@@ -374,7 +397,9 @@ def _bad_title(text: str) -> bool:
     )
 
 
-def _cost(span: Span, units: Sequence[Unit], left: Sequence[int], pattern: Pattern) -> float:
+def _cost(
+    span: Span, units: Sequence[Unit], left: Sequence[int], pattern: Pattern, learned: bool
+) -> float:
     """0 is perfect. Each part is a share of the units, so that sections of all sizes compare."""
     blocks = span.blocks
     count = len(units)
@@ -388,12 +413,12 @@ def _cost(span: Span, units: Sequence[Unit], left: Sequence[int], pattern: Patte
         sentences += title.endswith(".")
         after += bool(unit.after) or unit.lead
         front += bool(unit.before)
-    loose = sum(1 for n in left if blocks[n].text)
+    loose = sum(1 for n in left if blocks[n].text and not is_box(blocks[n].text))
     cost = (bad + 0.7 * front + loose) / count
     cost += 0.25 * (1 - after / count) + 0.2 * (sentences / count)
     tail = pattern.look.rsplit("/", 1)[-1]
     if not (tail in _MARKED or tail in _BOLD or pattern.drop >= 2):
         cost += 0.01
-    if count == 1 and span.end - span.first > 4:
+    if count == 1 and span.end - span.first > 4 and not learned:
         cost += 0.5
     return cost

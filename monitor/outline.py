@@ -68,6 +68,7 @@ class Element(NamedTuple):
     role: str
     id: str
     classes: str
+    labelled_by: str = ""
 
 
 class Outline(NamedTuple):
@@ -118,6 +119,8 @@ _KINDS = (
     | dict.fromkeys(_INLINE, _INLINED)
     | {"br": _BR, "a": _LINK, "img": _IMAGE, "svg": _SVG, "-text": _TEXT, "wbr": _INLINED}
 )
+
+_NO_ATTRIBUTES: dict[str, str | None] = {}
 
 Inline = tuple[tuple[str, int], ...]
 
@@ -513,9 +516,15 @@ class _Walk:
         scribe.inline = ()
         if len(scribe.path) < MAX_DEPTH:
             scribe.path = (*scribe.path, len(scribe.elements))
-            known = attributes or {}
+            known = attributes or _NO_ATTRIBUTES
             scribe.elements.append(
-                Element(tag, role, known.get("id") or "", known.get("class") or "")
+                Element(
+                    tag,
+                    role,
+                    known.get("id") or "",
+                    known.get("class") or "",
+                    known.get("aria-labelledby") or "",
+                )
             )
             scribe.look += "/" + (tag if role not in _TELLING_ROLES else role)
         if tag in _LEVELS:
@@ -697,55 +706,93 @@ def _with_outer_title(outline: Outline, tree: LexborHTMLParser) -> Outline:
 def with_panels_in_place(blocks: list[Block], elements: list[Element]) -> list[Block]:
     """Panels that stand apart from their controls (tabs, some accordions) moved to follow them.
 
-    Nothing moves where every panel already follows its own control.
+    Nothing moves where every panel already follows its own control. Tabs may hold accordions, so the
+    outermost controls come first.
     """
-    refs = {block.ref for block in blocks if block.ref}
-    if not refs:
-        return blocks
-    numbers = {e.id: n for n, e in enumerate(elements) if e.id and e.id in refs}
-    panels: dict[str, list[int]] = {}
+    for nesting in range(3):
+        panel_of = _panels(blocks, elements)
+        if not panel_of:
+            break
+        panels = set(panel_of.values())
+        level = {
+            index: panel
+            for index, panel in panel_of.items()
+            if sum(1 for number in blocks[index].path if number in panels) == nesting
+        }
+        if len(level) >= 2:
+            blocks = _moved(blocks, level)
+    return blocks
+
+
+def _moved(blocks: list[Block], panel_of: dict[int, int]) -> list[Block]:
+    content: dict[int, list[int]] = {panel: [] for panel in panel_of.values()}
+    owner: dict[int, int] = {}
     for index, block in enumerate(blocks):
         for number in block.path:
-            element = elements[number]
-            if element.id and numbers.get(element.id) == number:
-                panels.setdefault(element.id, []).append(index)
+            if number in content:
+                content[number].append(index)
+                owner[index] = number
                 break
-    controls: dict[str, int] = {}
-    for index, block in enumerate(blocks):
-        if block.ref in panels and block.ref not in controls and index not in panels[block.ref]:
-            controls[block.ref] = index
-    apart = {
-        ref
-        for ref, index in controls.items()
-        if any(
-            index < other < panels[ref][0] and blocks[other].ref != ref
-            for other in controls.values()
-        )
-        or panels[ref][0] < index
-    }
-    if not apart:
+    apart = []
+    for index, panel in panel_of.items():
+        mine = content[panel]
+        if not mine or index in mine or _says_its_own_name(blocks, index, mine):
+            continue
+        between = range(index + 1, mine[0])
+        if mine[0] < index or any(n in panel_of or owner.get(n, panel) != panel for n in between):
+            apart.append(index)
+    moved = {number for index in apart for number in content[panel_of[index]]}
+    if not moved or not moved.isdisjoint(apart):
         return blocks
-    moved = {index for ref in apart for index in panels[ref]}
-    order: list[tuple[Block, tuple[int, ...] | None, int]] = []
+    order: list[tuple[Block, tuple[int, ...]]] = []
     for index, block in enumerate(blocks):
         if index in moved:
             continue
-        order.append((block, None, 0))
-        if block.ref in apart and controls[block.ref] == index:
-            cut = min(len(blocks[n].path) for n in panels[block.ref])
-            root = numbers[block.ref]
-            for number in panels[block.ref]:
-                panel = blocks[number]
-                cut = panel.path.index(root)
-                order.append((panel, (*block.path[:-1], *panel.path[cut:]), cut))
+        order.append((block, block.path))
+        if index in apart:
+            root = panel_of[index]
+            for number in content[root]:
+                path = blocks[number].path
+                order.append((blocks[number], (*block.path[:-1], *path[path.index(root) :])))
     return _renumbered(order)
 
 
-def _renumbered(order: list[tuple[Block, tuple[int, ...] | None, int]]) -> list[Block]:
+def _panels(blocks: list[Block], elements: list[Element]) -> dict[int, int]:
+    """Control (a block's number) -> the element it opens: by id, by label, or tabs by their order."""
+    refs = {block.ref for block in blocks if block.ref}
+    labels = {e.labelled_by: n for n, e in enumerate(elements) if e.role == "tabpanel"}
+    ids: dict[str, int] = {}
+    for number, element in enumerate(elements):
+        if element.id and element.id in refs and element.tag not in _LEVELS:
+            ids.setdefault(element.id, number)
+    found: dict[int, int] = {}
+    taken: set[int] = set()
+    for index, block in enumerate(blocks):
+        panel = ids.get(block.ref) if block.ref else None
+        own = elements[block.path[-1]] if block.path else None
+        if panel is None and own is not None and own.role == "tab":
+            panel = labels.get(own.id) if own.id else None
+        if panel is not None and panel not in taken and panel not in block.path:
+            found[index] = panel
+            taken.add(panel)
+    if not found:
+        tabs = [n for n, b in enumerate(blocks) if b.path and elements[b.path[-1]].role == "tab"]
+        opened = [n for n, element in enumerate(elements) if element.role == "tabpanel"]
+        if len(tabs) == len(opened):
+            return dict(zip(tabs, opened, strict=True))
+    return found
+
+
+def _says_its_own_name(blocks: list[Block], control: int, content: list[int]) -> bool:
+    """A table of contents leads to a section that repeats its name as a heading."""
+    name = blocks[control].text
+    return any(blocks[n].level and blocks[n].text == name for n in content)
+
+
+def _renumbered(order: list[tuple[Block, tuple[int, ...]]]) -> list[Block]:
     result: list[Block] = []
     before: tuple[int, ...] = ()
-    for block, path, _ in order:
-        place = block.path if path is None else path
+    for block, place in order:
         shared = 0
         for mine, its in zip(place, before, strict=False):
             if mine != its:

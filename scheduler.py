@@ -2,13 +2,15 @@
 
 Our rows decide what is due; APScheduler only says «look now». A tick that comes late or twice costs
 time and nothing else. On a stop, nothing new begins, what is in flight is finished where it can be
-within `DRAIN_SECONDS`, and what can't is taken up by the next start: the store is whole at every point.
+within `DRAIN_SECONDS`, and what can't is taken up by the next start: the store is whole at every
+point.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import threading
@@ -18,26 +20,47 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.errors import StoreError, UsageError, VisionsvaktError
-from monitor.pace import Backoff
+from monitor.errors import FetchError, StoreError, TryLater, UsageError, VisionsvaktError
+from monitor.pace import pause_after
 from monitor.timetable import next_look
 from pipeline.check import Checked, check_page
 from pipeline.visit import World
 from pipeline.watched import Watched
+from snapshots import watch
 from wiring import Installation
 
 if TYPE_CHECKING:
     from pipeline.deliver import Delivered, PostOffice
 
 TICK_SECONDS = 5.0
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = 30.0
 DRAIN_SECONDS = 8.0
 LOOKS_AT_ONCE = 8
+FIRST_PAUSE_SECONDS = 60.0
+"""After the first failure of a page; doubled with each further one in a row."""
+LONGEST_PAUSE = timedelta(hours=1)
+"""A page that failed is tried again at least this often, or as often as its timetable says."""
 
 
 def holder_name() -> str:
-    """Who holds a lease: machine, process and start, never the same twice."""
-    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}:{os.urandom(4).hex()}"
+    """Who holds a lease: machine, process, and something that is never the same twice."""
+    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+
+
+def _is_dead(holder: str) -> bool:
+    """Whether that holder's process was on this machine and is no more."""
+    host, pid, _ = holder.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False
+    if int(pid) == os.getpid():  # in a container every process before us had our number
+        return os.getpid() == 1
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +86,15 @@ class Worker:
     _in_flight: dict[str, Future[None]] = field(default_factory=dict)
     _delivering: Future[None] | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _loop: asyncio.AbstractEventLoop | None = None
+    _woken: asyncio.Event | None = None
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look")
     )
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. UsageError where another worker has this store."""
-        self._take_lease(first=True)
+        self._become_the_worker()
         try:
             asyncio.run(self._work())
         finally:
@@ -79,6 +104,13 @@ class Worker:
     def stop(self) -> None:
         """Begin nothing more. May be called from any thread, twice too."""
         self._stopping.set()
+        if self._loop is not None and self._woken is not None and self._loop.is_running():
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in flight any more."""
+        return all(look.done() for look in self._flying())
 
     def ready(self) -> str | None:
         """None where the worker can do its work; else what is wrong."""
@@ -92,16 +124,11 @@ class Worker:
     async def _work(self) -> None:
         from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-        loop = asyncio.get_running_loop()
-        stopped = asyncio.Event()
-
-        def stop() -> None:
-            self.stop()
-            stopped.set()
-
+        self._woken = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, stop)
+                self._loop.add_signal_handler(number, self.stop)
         scheduler = AsyncIOScheduler(timezone=UTC)
         scheduler.add_job(
             self._tick,
@@ -113,11 +140,8 @@ class Worker:
             max_instances=1,
         )
         scheduler.start()
-        while not stopped.is_set() and not self._stopping.is_set():
-            try:
-                await asyncio.wait_for(stopped.wait(), timeout=0.2)
-            except TimeoutError:
-                continue
+        if not self._stopping.is_set():
+            await self._woken.wait()
         scheduler.shutdown(wait=False)
 
     async def _tick(self) -> None:
@@ -128,19 +152,18 @@ class Worker:
         if self._stopping.is_set():
             return
         try:
-            self._take_lease(first=False)
+            other = self._renew()
+            if other is not None:
+                self.listener.trouble(f"en annan process ({other}) har tagit över; stannar")
+                self.stop()
+                return
             self._begin_looks()
             self._begin_delivery()
-        except UsageError:
-            self.stop()
-            raise
         except StoreError as error:
             self.listener.trouble(str(error))
         self.last_tick = self.installation.clock()
 
     def _begin_looks(self) -> None:
-        from snapshots import watch
-
         for host in [host for host, look in self._in_flight.items() if look.done()]:
             del self._in_flight[host]
         with self.installation.database.read() as conn:
@@ -148,7 +171,11 @@ class Worker:
         pages = self.installation.by_key
         for row in due:
             page = pages.get(row.key)
-            if page is None or page.host in self._in_flight or len(self._in_flight) >= LOOKS_AT_ONCE:
+            if (
+                page is None
+                or page.host in self._in_flight
+                or len(self._in_flight) >= LOOKS_AT_ONCE
+            ):
                 continue
             self._in_flight[page.host] = self._pool.submit(self._look, page)
 
@@ -177,20 +204,33 @@ class Worker:
         if delivered.sent or delivered.dead:
             self.listener.delivered(delivered)
 
-    def _take_lease(self, *, first: bool) -> None:
-        from snapshots import watch
+    def _become_the_worker(self) -> None:
+        """Take the store's worker lease. A killed worker's is taken over: at once where its process
+        was on this machine, else when it has not been renewed and has run out."""
+        seen: datetime | None = None
+        while (other := self._renew()) is not None:
+            if _is_dead(other):
+                with self.installation.database.write() as conn:
+                    watch.release_worker_lease(conn, other)
+                continue
+            with self.installation.database.read() as conn:
+                until = watch.worker_lease_until(conn, other)
+            if seen is not None and until is not None and until != seen:
+                raise UsageError(
+                    f"en annan process ({other}) arbetar redan med det här lagret; stoppa den först"
+                )
+            seen = until
+            if self._stopping.wait(self.tick_seconds):
+                raise UsageError("avbröts i väntan på en annan process lås")
 
+    def _renew(self) -> str | None:
+        """Go on being the worker; who is it instead, where that is so."""
         with self.installation.database.write() as conn:
-            other = watch.take_worker_lease(
+            return watch.take_worker_lease(
                 conn, self.holder, self.installation.clock(), LEASE_SECONDS
             )
-        if other is not None:
-            mend = "Stoppa den, eller vänta en minut om den dog."
-            raise UsageError(f"En annan process ({other}) arbetar redan med det här lagret. {mend}")
 
     def _give_lease_back(self) -> None:
-        from snapshots import watch
-
         try:
             with self.installation.database.write() as conn:
                 watch.release_worker_lease(conn, self.holder)
@@ -200,26 +240,36 @@ class Worker:
     def _drain(self) -> None:
         """Wait for what is in flight, but not for ever."""
         self.stop()
-        flying = [*self._in_flight.values(), *([self._delivering] if self._delivering else [])]
-        wait(flying, timeout=DRAIN_SECONDS)
+        wait(self._flying(), timeout=DRAIN_SECONDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _flying(self) -> list[Future[None]]:
+        delivering = [self._delivering] if self._delivering is not None else []
+        return [*self._in_flight.values(), *delivering]
 
 
 def look_and_plan(installation: Installation, page: Watched, world: World) -> Checked:
     """`check_page`, and the page's next time: by its timetable, later after failures."""
-    from snapshots import watch
-
-    checked = check_page(
-        installation.database, page, world, installation.settings.subscriptions
-    )
+    checked = check_page(installation.database, page, world, installation.settings.subscriptions)
     settings = next(item for item in installation.settings.pages if item.id == page.id)
     now = installation.clock()
     planned = next_look(settings.timetable, now, installation.settings.zone)
     with installation.database.write() as conn:
-        failures = watch.page(conn, page.id).failures + 1 if checked.failure else 0
+        failures = 0
         if checked.failure is not None:
-            pause = Backoff().pause_after(failures, jitter=world.jitter())
-            asked = timedelta(seconds=checked.failure.retry_after_seconds or 0)
-            planned = max(planned, now + asked) if asked else min(planned, now + pause)
+            failures = watch.page(conn, page.id).failures + 1
+            planned = _after_failure(now, planned, failures, checked.failure)
         watch.schedule_next(conn, page.key, planned, failures)
     return checked
+
+
+def _after_failure(
+    now: datetime, planned: datetime, failures: int, failure: FetchError
+) -> datetime:
+    """Sooner than the timetable says at first, with growing pauses; never before Retry-After."""
+    pause = pause_after(failures, base_seconds=FIRST_PAUSE_SECONDS, jitter=random.random())  # noqa: S311
+    again = now + pause
+    if not isinstance(failure, TryLater) or pause >= LONGEST_PAUSE:
+        again = max(again, planned)
+    asked = now + timedelta(seconds=failure.retry_after_seconds or 0)
+    return max(again, asked)

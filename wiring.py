@@ -15,7 +15,9 @@ from settings import PageSettings, Settings
 
 if TYPE_CHECKING:
     from pipeline.deliver import PostOffice
+
     from snapshots.database import Database
+    from snapshots.watch import WatchedPage
 
 VERSION = "0.1.0"
 
@@ -64,6 +66,7 @@ class Installation:
 def install(settings: Settings, *, clock: Callable[[], datetime] = now) -> Installation:
     """Open the store (made and migrated where needed) and tell it what is watched, and for whom."""
     from pipeline.tell import sync_subscribers
+
     from snapshots import watch
     from snapshots.database import open_database
 
@@ -112,7 +115,7 @@ def open_post_office(installation: Installation, world: World) -> PostOffice:
     raise NotImplementedError
 
 
-def _watched_page(page: PageSettings) -> object:
+def _watched_page(page: PageSettings) -> WatchedPage:
     from snapshots.watch import WatchedPage
 
     return WatchedPage(

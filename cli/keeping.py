@@ -78,19 +78,30 @@ def _progress(total: int) -> object:
 
 
 @app.command("rebuild")
-def rebuild(context: typer.Context, as_json: AsJson = False) -> int:
+def rebuild(
+    context: typer.Context,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="säg bara vad det skulle bli; ändra inget")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Kasta allt som går att härleda och härled det igen. Berättar inget för någon."""
-    from pipeline.derive import rebuild as derive_all
-    from wiring import install
+    from pipeline.rebuild import rebuild as derive_all
+    from wiring import install, now
 
     settings = session(context).settings()
     with install(settings) as installation:
-        result = derive_all(installation.database, installation.by_key.values())
-    document = {"pages": result.pages, "snapshots": result.snapshots, "delta": dict(result.delta)}
+        pages = installation.by_key.values()
+        result = derive_all(installation.database, pages, now(), preview=preview)
     if as_json:
-        print_json(document)
-    else:
-        delta = ", ".join(f"{kind} {count}" for kind, count in result.delta.items())
-        print(f"{result.pages} sidor, {result.snapshots} versioner härledda igen.")
-        print(f"Skillnad mot förut: {delta}." if delta else "Ingen skillnad mot förut.")
-    return 0
+        delta: dict[str, dict[str, int]] = {"new": {}, "gone": {}}
+        for (side, kind), count in sorted(result.delta.items()):
+            delta[side][kind] = count
+        print_json({"pages": result.pages, "snapshots": result.snapshots, "delta": delta})
+        return
+    print(f"{result.pages} sidor, {result.snapshots} versioner härledda igen.")
+    words = {"new": "tillkommer", "gone": "försvinner"}
+    for (side, kind), count in sorted(result.delta.items()):
+        print(f"  {words[side]}: {count} {kind}")
+    if not result.delta:
+        print("Ingen skillnad mot förut.")

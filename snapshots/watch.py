@@ -381,6 +381,13 @@ def take_worker_lease(
     return None
 
 
+def worker_lease_until(conn: Connection, holder: str) -> datetime | None:
+    """Until when this holder is the worker; None where it is not. A live one renews it."""
+    query = sa.select(leases.c.until).where(leases.c.name == _WORKER, leases.c.holder == holder)
+    until: datetime | None = conn.execute(query).scalar()
+    return until
+
+
 def release_worker_lease(conn: Connection, holder: str) -> None:
     """Stop being the worker."""
     conn.execute(leases.delete().where(leases.c.name == _WORKER, leases.c.holder == holder))

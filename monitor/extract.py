@@ -334,7 +334,9 @@ class _Page:
         if not headings:
             if not self.label_mode:
                 return []
-            span = self._span(self.outline.start, self.stop)
+            span = replace(
+                self._span(self.outline.start, self.stop), labels=self._single_labels()
+            )
             return [(None, parse(span, self.learned, self.known_blocks), span)]
         spans = []
         for number, heading in enumerate(headings):
@@ -348,6 +350,14 @@ class _Page:
             if result.pattern is not None and (result.pattern, result.flat) not in self.learned:
                 self.learned.append((result.pattern, result.flat))
         return [(heading, found[heading.block], span) for heading, span in spans]
+
+    def _single_labels(self) -> frozenset[int]:
+        """The labels, the first half only of those in two halves («Status:», «Pågående»)."""
+        return frozenset(
+            n
+            for n in self.labels
+            if not (n - 1 in self.labels and labelled(self.blocks[n - 1].text) == "")
+        )
 
     def _span(self, first: int, end: int) -> Span:
         return Span(self.blocks, self.outline.elements, first, end, self.quiet)

@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from monitor.furniture import is_box
+from monitor.furniture import is_box, is_marker
 from monitor.outline import Block, Element
 
 LONGEST_TITLE = 180
 _LONG_SENTENCE = 90
+_LEARNED_BONUS = 0.3
+"""What fitted the page's other sections is likely to fit here too."""
 _MARKED = frozenset(
     ("h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt", "button", "heading", "th")
 )
@@ -78,6 +80,8 @@ class Span:
     first: int
     end: int
     quiet: Mapping[int, str]
+    labels: frozenset[int] = frozenset()
+    """Where each unit tells its own status: the blocks that do (two halves count as one)."""
 
     @property
     def rise_at_end(self) -> int:
@@ -96,8 +100,9 @@ def parse(span: Span, learned: Sequence[tuple[Pattern, bool]], known: frozenset[
         found = _try(span, pattern, flat)
         if found.cost < best.cost:
             best = found
-    if best.cost <= 0.4:
+    if best.cost <= 0.05:
         return best
+    best = replace(best, cost=max(0.0, best.cost - _LEARNED_BONUS))
     tried: set[tuple[int, ...]] = set()
     results = [best] if best.pattern else []
     for pattern in itertools.chain(_candidates(span, known), _tails(span)):
@@ -143,7 +148,7 @@ def _candidates(span: Span, known: frozenset[int]) -> Iterable[Pattern]:
             continue
         block = span.blocks[number]
         looks.setdefault(block.look, []).append(number)
-        if block.lead is not None:
+        if block.lead is not None and not is_marker(block.lead.text):
             leads.setdefault(f"{block.look}/{block.lead.tag}", []).append(number)
     if known:
         votes: dict[str, int] = {}
@@ -269,7 +274,7 @@ def _cut(
 
 
 def _takes_lead(block: Block, pattern: Pattern) -> bool:
-    if block.lead is None:
+    if block.lead is None or is_marker(block.lead.text):
         return False
     if pattern.lead:
         return True
@@ -405,7 +410,7 @@ def _cost(
     count = len(units)
     if not count:
         return 9.0
-    bad = after = front = sentences = 0
+    bad = after = front = sentences = linked = 0
     for unit in units:
         block = blocks[unit.title]
         title = block.lead.text if unit.lead and block.lead is not None else block.text
@@ -413,9 +418,16 @@ def _cost(
         sentences += title.endswith(".")
         after += bool(unit.after) or unit.lead
         front += bool(unit.before)
+        linked += block.bare and not all(link.href.startswith("#") for link in block.links)
     loose = sum(1 for n in left if blocks[n].text and not is_box(blocks[n].text))
+    if linked < count:
+        bad += linked
     cost = (bad + 0.7 * front + loose) / count
-    cost += 0.25 * (1 - after / count) + 0.2 * (sentences / count)
+    if not learned:
+        cost += 0.25 * (1 - after / count) + 0.2 * (sentences / count)
+    if span.labels:
+        told = sum(1 for unit in units if sum(n in span.labels for n in unit.quiet) == 1)
+        cost += 0.7 * (1 - told / count)
     tail = pattern.look.rsplit("/", 1)[-1]
     if not (tail in _MARKED or tail in _BOLD or pattern.drop >= 2):
         cost += 0.01

@@ -794,6 +794,13 @@ def sensible(style: Style) -> bool:
         return False
     if style.closing == "loose" and style.links == "bare" and style.text not in ("div", "bare"):
         return False  # without </p> the bare link is inside the paragraph
+    if style.closing == "loose" and style.text == "bare":
+        if style.links == "before":
+            return False  # likewise the bare text
+    if style.closing == "loose" and style.status == "first":
+        return False  # likewise what follows the status
+    if style.closing == "loose" and style.items == "custom":
+        return False  # an unclosed <p> swallows the end of elements HTML does not know
     if style.closing == "loose" and style.items in ("li-bold-p", "ol-p", "bold-paragraph"):
         return False
     if style.noise == "boxes" and style.frame in ("flat", "role") and flat:

@@ -246,12 +246,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Served:
-    """An answer. Content-Length is added unless the headers say how long it is."""
+    """An answer. Content-Length is added unless the headers say how long it is.
+
+    `close`: the connection ends with it, whatever it promised.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: Sequence[tuple[str, str]] = (HTML,)
     reason: str = "Svar"
+    close: bool = False
 
     def wire(self, *, head_only: bool = False) -> bytes:
         lines = [f"HTTP/1.1 {self.status} {self.reason}"]
@@ -311,6 +315,8 @@ class Site(Server):
                         self._under_way -= 1
                         visit.ended_at = self._clock()
                 sock.sendall(served.wire())
+                if served.close:
+                    return
 
 
 def read_request(stream: Any, clock: Callable[[], float] = time.monotonic) -> Asked | None:

@@ -28,7 +28,7 @@ def import_files(
     ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Fyll på med gamla hämtningar ur filer, mappar och webbarkiv, i tidsordning, genom samma kontroll."""
+    """Fyll på med gamla hämtningar ur filer, mappar och webbarkiv, genom samma kontroll."""
     from pipeline.check import tell_changes
     from pipeline.imports import editions, find, import_editions
     from wiring import install, now

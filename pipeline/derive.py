@@ -13,8 +13,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from monitor.identity import lives
 from monitor.errors import StoreError
+from monitor.identity import lives
 from monitor.identity.published import Told, meaning_of, published_ids
 from monitor.model import Decisions, Look, Observation, Outcome, Reason
 from monitor.step import State, Step, needs_body, rebase, step

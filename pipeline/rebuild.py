@@ -25,7 +25,7 @@ class Rebuilt:
     delta: dict[tuple[str, str], int]
 
 
-class _Preview(Exception):
+class _PreviewOnlyError(Exception):
     """Carries the result out of a transaction that is to be rolled back."""
 
     def __init__(self, rebuilt: Rebuilt) -> None:
@@ -40,8 +40,8 @@ def rebuild(
         with database.write() as conn:
             rebuilt = _rebuild(conn, list(pages), now)
             if preview:
-                raise _Preview(rebuilt)
-    except _Preview as result:
+                raise _PreviewOnlyError(rebuilt)
+    except _PreviewOnlyError as result:
         return result.rebuilt
     return rebuilt
 

@@ -3,6 +3,7 @@
 #   make demo     a small town's page goes through four editions; see what people are told
 #   make test     the suite (make slow: the longer judges; make check: format, lint, types, floors, docs)
 #   make system   Debian packages that some tests drive for real; they skip by name where missing
+#   make docs     write docs/commands.md and docs/modules.md anew from the code
 #   make lock     resolve pyproject.toml anew (needs uv)
 
 PYTHON ?= python3
@@ -17,11 +18,11 @@ DEV     := $(VENV)/.dev
 SYSTEM_PACKAGES := buildah chromium debootstrap dovecot-imapd fonts-dejavu-core openssl postfix \
                    prometheus shellcheck wget
 
-.PHONY: help demo test check slow all bench fuzz year image system lock clean
+.PHONY: help venv demo test check slow all bench fuzz year image system docs lock clean
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n '3,6s/^# *//p' Makefile
+	@sed -n '3,7s/^# *//p' Makefile
 
 # --- the environment ---------------------------------------------------------------------------
 
@@ -44,6 +45,8 @@ $(DEV): requirements-dev.lock $(SHIPPED)
 	@echo "Installing what the tests and checks need …" >&2
 	@$(INSTALL) -r requirements-dev.lock
 	@touch $@
+
+venv: $(SHIPPED)
 
 # --- use ---------------------------------------------------------------------------------------
 
@@ -94,6 +97,9 @@ system:
 	@SYSTEM_PACKAGES="$(SYSTEM_PACKAGES)" ops/system.sh
 
 # --- keep --------------------------------------------------------------------------------------
+
+docs: $(DEV)
+	@$(PY) ops/reference.py
 
 # Valid for every Python that pyproject.toml admits; no index or file address is written down.
 UV ?= uv

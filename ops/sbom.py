@@ -1,4 +1,4 @@
-"""Writes what an environment is made of as CycloneDX JSON. Run it with that environment's Python."""
+"""Writes what an environment is made of, as CycloneDX JSON: run it with its own Python."""
 
 from __future__ import annotations
 

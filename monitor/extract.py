@@ -25,7 +25,7 @@ from monitor.furniture import (
     labelled,
     ordinal,
 )
-from monitor.grammar import Parse, Pattern, Span, Unit, parse
+from monitor.grammar import Parse, Pattern, Span, Unit, agree, parse
 from monitor.model import Initiative, Link, Profile, Reading, Section, Source
 from monitor.outline import Block, Outline, RawLink, read_html, read_whole_body
 from monitor.plaintext import looks_like_html, read_text
@@ -349,7 +349,10 @@ class _Page:
             found[heading.block] = result
             if result.pattern is not None and (result.pattern, result.flat) not in self.learned:
                 self.learned.append((result.pattern, result.flat))
-        return [(heading, found[heading.block], span) for heading, span in spans]
+        agreed = agree([span for _, span in spans], [found[h.block] for h, _ in spans])
+        return [
+            (heading, result, span) for (heading, span), result in zip(spans, agreed, strict=True)
+        ]
 
     def _single_labels(self) -> frozenset[int]:
         """The labels, the first half only of those in two halves («Status:», «Pågående»)."""

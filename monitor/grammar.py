@@ -21,7 +21,7 @@ from monitor.outline import Block, Element
 
 LONGEST_TITLE = 180
 _LONG_SENTENCE = 90
-_LEARNED_BONUS = 0.3
+_LEARNED_BONUS = 0.15
 """What fitted the page's other sections is likely to fit here too."""
 _MARKED = frozenset(
     ("h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt", "button", "heading", "th")
@@ -118,6 +118,30 @@ def parse(span: Span, learned: Sequence[tuple[Pattern, bool]], known: frozenset[
         if found.cost <= 0.02 and len(found.units) >= 3 and not _coarse(found):
             break
     return _choose(results)
+
+
+def agree(spans: Sequence[Span], found: Sequence[Parse]) -> list[Parse]:
+    """Sections of one page are written alike: where their grammars differ, the best for all."""
+    patterns = {(one.pattern, one.flat) for one in found if one.pattern is not None}
+    if len(patterns) < 2:
+        return list(found)
+    best, best_cost = list(found), 9.0 * len(spans)
+    for pattern, flat in sorted(patterns, key=str):
+        if pattern is None:
+            continue
+        tries = []
+        for span, own in _both(spans, found):
+            titles = _titles(span, pattern)
+            one = _cut(span, pattern, titles, flat) if titles else NOTHING
+            tries.append(own if one.cost > 1 and own.cost < one.cost else one)
+        cost = sum(one.cost for one in tries)
+        if cost < best_cost:
+            best, best_cost = tries, cost
+    return best
+
+
+def _both(spans: Sequence[Span], found: Sequence[Parse]) -> Iterable[tuple[Span, Parse]]:
+    return zip(spans, found, strict=True)
 
 
 def _choose(results: Sequence[Parse]) -> Parse:

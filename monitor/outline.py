@@ -741,6 +741,8 @@ def _moved(blocks: list[Block], panel_of: dict[int, int]) -> list[Block]:
         between = range(index + 1, mine[0])
         if mine[0] < index or any(n in panel_of or owner.get(n, panel) != panel for n in between):
             apart.append(index)
+    if apart:
+        apart = [index for index, panel in panel_of.items() if index not in content[panel]]
     moved = {number for index in apart for number in content[panel_of[index]]}
     if not moved or not moved.isdisjoint(apart):
         return blocks

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -13,13 +13,16 @@ from monitor.errors import FetchError
 from monitor.model import Outcome, Reason
 from notifications.subscriptions import Subscription
 from pipeline.derive import Derived, derive, publish
-from pipeline.tell import PageInfo, tell
+from pipeline.tell import Cause, PageInfo, release_held, tell
 from pipeline.visit import World, visit
 from pipeline.watched import Watched
-from snapshots import facts, history, watch
+from presentation.documents import Document, change_document
+from snapshots import derived as record
+from snapshots import facts, watch
 from snapshots.database import Database
 
-Cause = Literal["look", "correction", "replay"]
+HOLD: Final = timedelta(minutes=15)
+"""So long an immediate digest waits for the sibling pages, which are looked at at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ def check_page(
         watch.lock(conn, page.key)
         derived = derive(conn, page)
         tell_changes(conn, page, derived, subscriptions, now=visited.at)
+        _release_siblings(conn, page)
     return Checked(
         page,
         derived.outcome or "unchanged",
@@ -73,14 +77,33 @@ def tell_changes(
     if not derived.changes:
         return
     publish(conn, page, derived.changes, now)
-    told = history.changes_by_id(conn, derived.changes)
+    siblings = watch.siblings(conn, page.key)
+    watch.make_due(conn, siblings, now)
     tell(
         conn,
         PageInfo(page.key, page.id, page.name, page.url),
-        told,
+        change_documents(conn, page, derived.changes),
         cause=cause,
         subscriptions=subscriptions,
         now=now,
+        hold_until=now + HOLD if siblings and cause == "look" else None,
     )
-    siblings = watch.siblings(conn, page.key)
-    watch.make_due(conn, siblings, now)
+
+
+def change_documents(conn: Connection, page: Watched, ids: Sequence[str]) -> list[Document]:
+    """The contract's JSON of these changes of a page, in the contract's order."""
+    wanted = set(ids)
+    return [
+        change_document(one.change, page.id, one.life)
+        for one in record.stored_changes(conn, page.key)
+        if one.change.id in wanted
+    ]
+
+
+def _release_siblings(conn: Connection, page: Watched) -> None:
+    """Once all pages of the group have been looked at since a change, it need not wait for them."""
+    group = (page.key, *watch.siblings(conn, page.key))
+    looked = [facts.last_at(conn, key) for key in group]
+    done = [moment for moment in looked if moment is not None]
+    if len(done) == len(group):
+        release_held(conn, watch.ids_of(conn, group), min(done))

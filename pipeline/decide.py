@@ -17,8 +17,9 @@ from sqlalchemy import Connection
 from monitor.errors import UsageError
 from monitor.model import Observation
 from notifications.subscriptions import Subscription
-from pipeline.check import Cause, tell_changes
+from pipeline.check import tell_changes
 from pipeline.derive import Derived, derive_again, join_lives
+from pipeline.tell import Cause
 from pipeline.watched import Watched
 from snapshots import derived, facts, watch
 from snapshots.database import Database

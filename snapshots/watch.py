@@ -189,6 +189,12 @@ def siblings(conn: Connection, key: str) -> tuple[str, ...]:
     return tuple(conn.execute(query.order_by(pages.c.key)).scalars())
 
 
+def ids_of(conn: Connection, keys: Iterable[str]) -> tuple[str, ...]:
+    """What these pages are called now."""
+    query = sa.select(pages.c.id).where(pages.c.key.in_(tuple(keys)))
+    return tuple(conn.execute(query.order_by(pages.c.id)).scalars())
+
+
 def validators(conn: Connection, key: str) -> Validators:
     """What to ask «changed since?» with; empty where nothing is known."""
     from monitor.fetch import Validators

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.identity.lives import TrackSummary, content_key, join
-from monitor.model import Observation
+from monitor.identity.match import match
+from monitor.model import Initiative, Observation
+from tests.support.histories import Style, make_history
 from tests.support.initiatives import ODLING, item
 
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -163,3 +166,62 @@ def test_no_order_of_tracks_decisions_or_anchors_matters(
                     assert end is not None
                     assert stop is not None
                     assert end <= begin or stop <= start, "two at once on one page"
+
+
+def _siblings(seed: int) -> tuple[list[TrackSummary], dict[str, int]]:
+    """Four pages that share a town's initiatives, each edit reaching them at its own time; the
+    tracks that matching finds on each, and who each track truly is."""
+    history = make_history(seed, Style(size=60, twin_share=0.1, events=(2, 5)), editions=30)
+    tracks: list[TrackSummary] = []
+    truth: dict[str, int] = {}
+    for number, page in enumerate(("omsorg", "trygg", "motsi", "mod")):
+        old: list[tuple[str, Initiative]] = []
+        gone: list[tuple[str, Initiative]] = []
+        runs: dict[str, list[tuple[datetime, datetime | None, str]]] = {}
+        seen: dict[str, list[tuple[datetime, Observation]]] = {}
+        for edition in history.editions:
+            at = edition.at + timedelta(minutes=4 * number)
+            stands = [
+                (who, one)
+                for who, one in zip(edition.who, edition.initiatives, strict=True)
+                if who % 4 == number or who % 3 == 0  # a third stands on all four
+            ]
+            new = [one for _, one in stands]
+            pairs = match([one for _, one in old], new, [one for _, one in gone]).pairs
+            home = {p.new: (gone if p.restored else old)[p.old][0] for p in pairs}
+            here: list[tuple[str, Initiative]] = []
+            for place, (who, one) in enumerate(stands):
+                track = home.get(place, f"i-{page}-{at:%d%H%M}-{place}")
+                truth.setdefault(track, who)
+                seen.setdefault(track, []).append((at, Observation(f"k-{page}-{at}", place)))
+                spans = runs.setdefault(track, [])
+                key = content_key(one)
+                if not spans or spans[-1][1] is not None:
+                    spans.append((at, None, key))
+                elif spans[-1][2] != key:
+                    spans[-1:] = [(spans[-1][0], at, spans[-1][2]), (at, None, key)]
+                here.append((track, one))
+            standing = {track for track, _ in here}
+            for track, one in old:
+                if track not in standing:
+                    runs[track][-1] = (runs[track][-1][0], at, runs[track][-1][2])
+                    gone.append((track, one))
+            gone = [(track, one) for track, one in gone if track not in standing]
+            old = here
+        tracks += [TrackSummary(t, page, tuple(seen[t]), tuple(runs[t])) for t in runs]
+    return tracks, truth
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_four_sibling_pages_over_thirty_editions_have_the_lives_they_had_in_truth(
+    seed: int,
+) -> None:
+    tracks, truth = _siblings(seed)
+    lives = join(tracks, {})
+    wrong = [
+        (one.track, other.track)
+        for one in tracks
+        for other in tracks
+        if (lives[one.track] == lives[other.track]) != (truth[one.track] == truth[other.track])
+    ]
+    assert not wrong

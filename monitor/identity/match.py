@@ -274,7 +274,7 @@ class _Matcher:
             best = sum(group[edge] for edge in chosen)
             for edge in sorted(chosen):
                 odds = group[edge] + _THRESHOLD
-                margin = self._margin(group, edge, best) if len(group) > 1 else odds
+                margin = self._margin(group, edge, best) if len(group) > 1 else math.inf
                 if odds < _SURE and margin < _MARGIN:
                     continue
                 left, right = edge

@@ -3,7 +3,7 @@
 `Fetcher.fetch` gives a value, `Captured` or `NotModified`, or raises one family, `FetchError`:
 
     TryLater      network, dns, timeout, tls, proxy, protocol, cut_body, bad_encoding, host_busy,
-                  robots_unreachable, unexpected_304, http_status (5xx, 408, 425, 429)
+                  closing, robots_unreachable, unexpected_304, http_status (5xx, 408, 425, 429)
     AskOperator   refused_address, redirect_refused, redirect_loop, too_many_redirects, robots,
                   too_large, decoded_too_large, stacked_encodings, unknown_encoding,
                   wrong_content_type, empty_body, proxy (403, 407), http_status (the rest)
@@ -54,7 +54,8 @@ RawHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class FetchRules:
-    """The `[fetch]` table, as fetching takes it. Sizes in bytes; see shared words in settings."""
+    """The `[fetch]` table, as fetching takes it. `timeout_seconds` is for one look in all,
+    `max_bytes` holds for what goes over the wire and for what it unpacks to."""
 
     timeout_seconds: float = 30.0
     max_bytes: int = 10_000_000
@@ -193,7 +194,8 @@ class Fetcher:
         self.close()
 
     def close(self) -> None:
-        """Closes every connection. Safe to call twice."""
+        """Closes every connection; from another thread it ends what is in flight within moments,
+        as TryLater(closing). Safe to call twice; nothing can be fetched after."""
         self._door.transport.close()
 
     def fetch(

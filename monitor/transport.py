@@ -59,6 +59,47 @@ class TlsError(Exception):
     """No trusted connection: `str()` says why, as OpenSSL puts it."""
 
 
+class ClosedError(Exception):
+    """The transport was closed while the exchange was under way."""
+
+
+class _Sockets:
+    """Every socket open now, so that closing down ends what is in flight, whatever it waits for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self.closed = False
+
+    def add(self, sock: socket.socket) -> None:
+        """Raises ClosedError where nothing more may be opened."""
+        with self._lock:
+            if not self.closed:
+                self._open.add(sock)
+                return
+        sock.close()
+        raise ClosedError
+
+    def close(self, sock: socket.socket) -> None:
+        with self._lock:
+            self._open.discard(sock)
+        sock.close()
+
+    def check(self) -> None:
+        if self.closed:
+            raise ClosedError
+
+    def close_all(self) -> None:
+        """Wakes every thread that waits on one of them; each closes its own."""
+        with self._lock:
+            self.closed = True
+            still_open = list(self._open)
+        for sock in still_open:
+            with contextlib.suppress(OSError):
+                # The descriptor's own end, past any TLS: another thread is in the middle of it.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
 class Leash:
     """The bounds of one exchange, counted down by its streams. Belongs to one thread."""
 
@@ -96,9 +137,12 @@ def look_up(host: str, port: int) -> Sequence[str]:
 class _Stream(httpcore.NetworkStream):
     """One connection. Its time-outs are the leash's: those httpcore asks for are not used."""
 
-    def __init__(self, sock: socket.socket, address: str, leash: Callable[[], Leash]) -> None:
+    def __init__(
+        self, sock: socket.socket, address: str, leash: Callable[[], Leash], sockets: _Sockets
+    ) -> None:
         self._sock = sock
         self._leash = leash
+        self._sockets = sockets
         self.address = address
         self.certificate: str | None = None
 
@@ -128,7 +172,7 @@ class _Stream(httpcore.NetworkStream):
             raise httpcore.WriteError(str(error)) from error
 
     def close(self) -> None:
-        self._sock.close()
+        self._sockets.close(self._sock)
 
     def start_tls(
         self,
@@ -136,14 +180,18 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
+        plain = self._sock
         try:
-            self._sock.settimeout(self._leash().seconds())
-            sock = ssl_context.wrap_socket(
-                self._sock,
+            self._sock = sock = ssl_context.wrap_socket(
+                plain,
                 server_hostname=server_hostname.strip("[]") if server_hostname else None,
+                do_handshake_on_connect=False,
                 # A body that ends with the connection must not be cut unseen (RFC 9112, 9.8).
                 suppress_ragged_eofs=False,
             )
+            self._sockets.add(sock)
+            sock.settimeout(self._leash().seconds())
+            sock.do_handshake()
         except TimeoutError:
             self.close()
             raise OutOfTimeError from None
@@ -159,10 +207,11 @@ class _Stream(httpcore.NetworkStream):
         except BaseException:
             self.close()
             raise
-        stream = _Stream(sock, self.address, self._leash)
+        finally:
+            self._sockets.close(plain)
         certificate = sock.getpeercert(binary_form=True)
-        stream.certificate = sha256(certificate).hexdigest() if certificate else None
-        return stream
+        self.certificate = sha256(certificate).hexdigest() if certificate else None
+        return self
 
     def get_extra_info(self, info: str) -> Any:
         if info == "ssl_object":
@@ -191,10 +240,17 @@ def _is_readable(sock: socket.socket) -> bool:
 class _Backend(httpcore.NetworkBackend):
     """Connects to judged addresses only; without a guard (the operator's proxy), to any."""
 
-    def __init__(self, guard: Guard | None, resolve: Resolve, leash: Callable[[], Leash]) -> None:
+    def __init__(
+        self,
+        guard: Guard | None,
+        resolve: Resolve,
+        leash: Callable[[], Leash],
+        sockets: _Sockets,
+    ) -> None:
         self._guard = guard
         self._resolve = resolve
         self._leash = leash
+        self._sockets = sockets
 
     def connect_tcp(
         self,
@@ -210,11 +266,12 @@ class _Backend(httpcore.NetworkBackend):
         for position, address in enumerate(addresses):
             share = leash.seconds() / (len(addresses) - position)
             try:
-                sock = _connect(address, port, share)
+                sock = self._connect(address, port, share)
             except OSError as error:
                 trouble = error
+                self._sockets.check()
                 continue
-            return _Stream(sock, address, self._leash)
+            return _Stream(sock, address, self._leash, self._sockets)
         if isinstance(trouble, TimeoutError):
             raise OutOfTimeError from trouble
         raise httpcore.ConnectError(str(trouble))
@@ -230,18 +287,18 @@ class _Backend(httpcore.NetworkBackend):
             raise TryLater("dns", f"{host} leder inte till någon adress")
         return answers[:_MOST_TRIED]
 
-
-def _connect(address: str, port: int, seconds: float) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.settimeout(seconds)
-        sock.connect((address, port))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+    def _connect(self, address: str, port: int, seconds: float) -> socket.socket:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        self._sockets.add(sock)
+        try:
+            sock.settimeout(seconds)
+            sock.connect((address, port))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException:
+            self._sockets.close(sock)
+            raise
+        return sock
 
 
 def _in_time(resolve: Resolve, host: str, port: int, leash: Leash) -> Sequence[str]:
@@ -404,6 +461,8 @@ def tls_context(ca_file: str = "") -> ssl.SSLContext:
 
     context = ssl.create_default_context(cafile=certifi.where())
     if ca_file:
+        # The CAs of inspecting proxies seldom keep to every letter of RFC 5280.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         try:
             context.load_verify_locations(cafile=ca_file)
         except ssl.SSLError:
@@ -467,6 +526,7 @@ class Transport:
     ) -> None:
         self._guard = guard
         self._local = threading.local()
+        self._sockets = _Sockets()
         self._no_proxy = tuple(entry.strip().lower() for entry in no_proxy)
         context = tls_context(ca_file)
         settings: dict[str, Any] = {
@@ -476,16 +536,20 @@ class Transport:
             "keepalive_expiry": KEEP_ALIVE_SECONDS,
             "http2": True,
         }
-        self._direct = _Pool(network_backend=_Backend(guard, resolve, self._leash), **settings)
+        self._direct = _Pool(
+            network_backend=_Backend(guard, resolve, self._leash, self._sockets), **settings
+        )
         self._proxied: _Pool | None = None
         if proxy:
             self._proxied = _Pool(
-                network_backend=_Backend(None, resolve, self._leash),
+                network_backend=_Backend(None, resolve, self._leash, self._sockets),
                 proxy=_proxy(proxy),
                 **settings,
             )
 
     def close(self) -> None:
+        """Ends what is in flight, in whatever thread, and opens nothing more."""
+        self._sockets.close_all()
         self._direct.close()
         if self._proxied is not None:
             self._proxied.close()
@@ -531,10 +595,11 @@ class Transport:
             try:
                 response = pool.handle_request(outgoing)
             except Exception as error:
-                raise _trouble(error, request.name, leash) from error
+                raise self._trouble(error, request.name, leash) from error
             try:
                 leash.in_body = True
-                reply = self._reply(response, sent, by_proxy, _parts(response, request.name, leash))
+                parts = self._parts(response, request.name, leash)
+                reply = self._reply(response, sent, by_proxy, parts)
                 _check_framing(reply, request.name)
                 yield reply
             finally:
@@ -544,11 +609,26 @@ class Transport:
         finally:
             self._local.leash = None
 
+    def _parts(self, response: httpcore.Response, name: str, leash: Leash) -> Iterator[bytes]:
+        try:
+            for part in response.iter_stream():
+                # A flood of tiny parts costs time without ever making a read wait.
+                leash.seconds()
+                yield part
+        except Exception as error:
+            raise self._trouble(error, name, leash) from error
+
+    def _trouble(self, error: Exception, name: str, leash: Leash) -> FetchError:
+        if self._sockets.closed:
+            error = ClosedError()
+        return _trouble(error, name, leash)
+
     def _leash(self) -> Leash:
-        leash = getattr(self._local, "leash", None)
+        self._sockets.check()
+        leash: Leash | None = getattr(self._local, "leash", None)
         if leash is None:
             raise OutOfTimeError
-        return leash  # type: ignore[no-any-return]
+        return leash
 
     @staticmethod
     def _reply(
@@ -569,16 +649,6 @@ class Transport:
         )
 
 
-def _parts(response: httpcore.Response, name: str, leash: Leash) -> Iterator[bytes]:
-    try:
-        for part in response.iter_stream():
-            # A flood of tiny parts costs time without ever making a read wait.
-            leash.seconds()
-            yield part
-    except Exception as error:
-        raise _trouble(error, name, leash) from error
-
-
 def _check_framing(reply: Reply, name: str) -> None:
     """Refuses an answer whose length is said twice over: two readers could read two answers."""
     chunked = reply.values(b"transfer-encoding")
@@ -593,6 +663,8 @@ def _trouble(error: Exception, name: str, leash: Leash) -> FetchError:
     match error:
         case FetchError():
             return error
+        case ClosedError():
+            return TryLater("closing", f"{name} hann inte hämtas innan programmet slutade")
         case OutOfTimeError() | httpcore.TimeoutException():
             return TryLater("timeout", f"{name} blev inte klar i tid")
         case TooManyBytesError():

@@ -438,6 +438,33 @@ def test_the_certificate_shown_is_on_record() -> None:
         assert shown == sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
 
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<h1>"])
+@pytest.mark.parametrize("secure", [False, True])
+def test_closing_ends_what_is_in_flight_in_other_threads(start: bytes, secure: bool) -> None:
+    asked = threading.Event()
+
+    def hanging(sock: object) -> None:
+        sock.sendall(start)  # type: ignore[attr-defined]
+        asked.set()
+        while sock.recv(65_536):  # type: ignore[attr-defined]
+            pass
+
+    with (
+        Authority() as authority,
+        RawServer(hanging, tls=authority.context("127.0.0.1") if secure else None) as server,
+        fetcher(timeout_seconds=30.0, ca_file=authority.pem_file) as door,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        look = pool.submit(door.fetch, server.url())
+        assert asked.wait(5)
+        door.close()
+        error = look.exception(timeout=3)
+        assert isinstance(error, TryLater)
+        assert error.code == "closing"
+        with pytest.raises(TryLater):
+            door.fetch(server.url())
+
+
 # Webhooks
 
 

@@ -816,3 +816,4 @@ def test_no_answer_costs_a_hundred_megabytes_of_memory() -> None:
     assert result["codes"][-2:] == ["", ""]
     assert all(result["codes"][:-2])
     assert result["grown_kib"] < 100 * 1024, result
+    print(f"grown by {result['grown_kib'] / 1024:.0f} MiB")

@@ -1,0 +1,127 @@
+"""A view as mail: HTML with its styles inline, and the text twin with the same facts.
+
+Templates are ours, the texts in them come from web pages: the environment is sandboxed, HTML is
+escaped by default; addresses that a mail may not link to never come this far (`view.safe_href`).
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from notifications.view import View
+from presentation.language import language
+from presentation.marking import Piece
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+_WIDTH = 76
+_BLANKS = re.compile(r"\n{3,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail's content: the subject, and the same facts twice."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def letter(view: View) -> Letter:
+    """The view as text and HTML."""
+    return Letter(view.subject, text_of(view), html_of(view))
+
+
+def html_of(view: View) -> str:
+    """One HTML document, styles inline; dark and narrow screens by the style sheet it keeps."""
+    import css_inline  # late: these cost start-up
+
+    pieces = _html_pieces(view.lang)
+    html = _environment().get_template("mail.html").render(view=view, pieces=pieces)
+    return css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False).inline(html)
+
+
+def text_of(view: View) -> str:
+    """The text twin: lines of at most 76 characters, but for addresses."""
+    text = (
+        _environment()
+        .get_template("mail.txt")
+        .render(
+            view=view, pieces=_text_pieces, legend=language(view.lang).say("digest.legend_text")
+        )
+    )
+    lines = [_wrapped(line) for line in text.splitlines()]
+    return _BLANKS.sub("\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def _wrapped(line: str) -> str:
+    if len(line) <= _WIDTH:
+        return line.rstrip()
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line.strip(),
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + ("  " if line.lstrip().startswith(("- ", "* ")) else ""),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _text_pieces(pieces: Iterable[Piece]) -> str:
+    shown = []
+    for piece in pieces:
+        opening, closing = {"gone": ("[-", "-]"), "new": ("{+", "+}")}.get(piece.kind, ("", ""))
+        text = piece.text
+        stripped = text.strip()
+        if not opening or not stripped:
+            shown.append(text)
+            continue
+        left = text[: len(text) - len(text.lstrip())]
+        right = text[len(text.rstrip()) :]
+        shown.append(f"{left}{opening}{stripped}{closing}{right}")
+    return "".join(shown)
+
+
+class _html_pieces:  # noqa: N801 (reads as a function in the template)
+    """Marked words as `del` and `ins`, said aloud too: most screen readers pass over the tags."""
+
+    def __init__(self, lang: str) -> None:
+        words = language(lang)
+        self.said = {"gone": words.say("digest.gone"), "new": words.say("digest.new")}
+
+    def __call__(self, pieces: Iterable[Piece]) -> Markup:
+        from markupsafe import Markup
+
+        shown = Markup("")
+        for piece in pieces:
+            if piece.kind == "same" or not piece.text.strip():
+                shown += Markup("{}").format(piece.text)
+                continue
+            tag = "del" if piece.kind == "gone" else "ins"
+            shown += Markup('<{tag}><span class="vh">[{said}: </span>{text}').format(
+                tag=tag, said=self.said[piece.kind], text=piece.text
+            )
+            shown += Markup('<span class="vh">] </span></{}>').format(tag)
+        return shown
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    from jinja2 import PackageLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    return ImmutableSandboxedEnvironment(
+        loader=PackageLoader("notifications"),
+        autoescape=lambda name: name is None or name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

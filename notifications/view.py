@@ -1,0 +1,640 @@
+"""A message in words, before any form: mail, its text twin and chat cards all show this. Pure.
+
+Message -> View -> (render.py: text and HTML; chat.py: cards)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from monitor.text import same_key, tidy
+from notifications.channels import Letterhead, Message, one_line
+from notifications.digest import (
+    GROUPS,
+    Entry,
+    Group,
+    PageInfo,
+    divided,
+    entry_from,
+)
+from notifications.subscriptions import Subscription, wanted_kinds
+from presentation.language import Language, language
+from presentation.marking import Piece, mark
+from presentation.terminal import LIKELY_BELOW
+
+LONGEST_SUBJECT: Final = 140
+_FACTS: Final = 3
+_PAGES_NAMED: Final = 2
+_KEY_GROUPS: Final = frozenset({"corrections", "moved", "added", "removed", "restored"})
+_CAME_OR_LEFT: Final = frozenset({"added", "restored", "removed"})
+
+Pieces = tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """A link as shown. `href` is None where none may be followed; `label`: what became of it."""
+
+    text: str
+    href: str | None
+    external: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveView:
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """One entry told in full. Texts are plain; `title` and `paragraphs` carry their marks."""
+
+    title: Pieces
+    plain_title: str
+    pages: tuple[PageInfo, ...] = ()
+    flags: tuple[str, ...] = ()
+    move: MoveView | None = None
+    lines: tuple[str, ...] = ()
+    paragraphs: tuple[Pieces, ...] = ()
+    marked: bool = False
+    links: tuple[LinkView, ...] = ()
+    seen: str = ""
+    history: str = ""
+    key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RestView:
+    title: str
+    note: str
+    page: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    heading: str
+    size: int = 0
+    notes: tuple[str, ...] = ()
+    entries: tuple[EntryView, ...] = ()
+    rest: tuple[RestView, ...] = ()
+    rest_heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BarView:
+    label: str
+    text: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChartView:
+    heading: str
+    caption: str
+    rows: tuple[BarView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonView:
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A whole message in words."""
+
+    lang: str
+    subject: str
+    heading: str
+    lead: tuple[str, ...] = ()
+    legend: str = ""
+    groups: tuple[GroupView, ...] = ()
+    charts: tuple[ChartView, ...] = ()
+    buttons: tuple[ButtonView, ...] = ()
+    footer: tuple[str, ...] = ()
+    history_word: str = ""
+    to_word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """For whom a view is made: the words, the letterhead, whose subscription, at which address."""
+
+    words: Language
+    letterhead: Letterhead
+    subscription: Subscription
+    address: str = ""
+
+    def moment(self, text: str) -> datetime:
+        return datetime.fromisoformat(text)
+
+    def time(self, text: str) -> str:
+        return self.words.time(self.moment(text), self.letterhead.zone)
+
+
+def view_of(
+    message: Message, subscription: Subscription, letterhead: Letterhead, address: str = ""
+) -> View:
+    """The message in its subscription's language, as the one at `address` reads it."""
+    words = language(subscription.language)
+    reader = Reader(words, letterhead, subscription, address)
+    view = _VIEWS[message.kind](message, reader)
+    return replace(
+        view,
+        subject=one_line(view.subject, LONGEST_SUBJECT),
+        footer=_footer(message, reader),
+        history_word=words.say("digest.open_history"),
+        to_word=words.say("digest.to"),
+    )
+
+
+# --- the digest -------------------------------------------------------------------------------
+
+
+def _digest(message: Message, reader: Reader) -> View:
+    words = reader.words
+    entries = tuple(entry_from(one) for one in message.payload["entries"])
+    pages = _pages_of(entries)
+    groups = divided(entries)
+    shown = tuple(_group_view(group, reader) for group in groups)
+    lead = [words.day(message.created_at, reader.letterhead.zone)]
+    lead.append(_names(pages, words, len(pages)))
+    marked = any(entry.marked for group in shown for entry in group.entries)
+    return View(
+        lang=words.code,
+        subject=digest_subject(entries, words),
+        heading=words.count("digest.heading", len(entries)),
+        lead=tuple(lead),
+        legend=words.say("digest.legend") if marked else "",
+        groups=shown,
+        charts=_charts(message.payload.get("charts", ()), reader),
+        buttons=tuple(
+            ButtonView(words.say("digest.open_page", page=page.name), page.url) for page in pages
+        ),
+    )
+
+
+def digest_subject(entries: Sequence[Entry], words: Language) -> str:
+    """The facts, then where: «3 nya, 2 till pågående – Omsorg». One change alone has its title."""
+    facts: list[str] = []
+    for group in divided(entries, in_full=len(entries)):
+        facts += _facts(group, words)
+    if len(facts) > _FACTS:
+        counted = sum(_fact_sizes(entries)[_FACTS:])
+        facts = [*facts[:_FACTS], words.count("digest.more", counted)]
+    said = ", ".join(facts)
+    if len(entries) == 1 and entries[0].group != "page":
+        said = f"{said}: {_shortened(entries[0].title, 70)}"
+    pages = _names(_pages_of(entries), words, _PAGES_NAMED)
+    return words.say("digest.subject", facts=said, pages=pages)
+
+
+def _facts(group: Group, words: Language) -> list[str]:
+    if group.name != "moved":
+        return [words.count(f"facts.{group.name}", group.size)]
+    return [
+        words.count("facts.moved", size, status=_to_status(status, words))
+        for status, size in _moves(group.full)
+    ]
+
+
+def _fact_sizes(entries: Sequence[Entry]) -> list[int]:
+    sizes: list[int] = []
+    for group in divided(entries, in_full=len(entries)):
+        moved = group.name == "moved"
+        sizes += [size for _, size in _moves(group.full)] if moved else [group.size]
+    return sizes
+
+
+def _moves(entries: Sequence[Entry]) -> list[tuple[str | None, int]]:
+    found: dict[str | None, int] = {}
+    for entry in entries:
+        status = entry.change["status"]["new"]
+        found[status] = found.get(status, 0) + 1
+    return list(found.items())
+
+
+def _to_status(status: str | None, words: Language) -> str:
+    known = words.texts["to_statuses"].get(status)
+    return str(known) if known else f"«{words.status(status)}»"
+
+
+def _group_view(group: Group, reader: Reader) -> GroupView:
+    words = reader.words
+    notes = {"corrections": ("digest.correction_note",), "removed": ("digest.removed_note",)}
+    return GroupView(
+        heading=words.say(f"groups.{group.name}"),
+        size=group.size,
+        notes=tuple(words.say(key) for key in notes.get(group.name, ())),
+        entries=tuple(_entry_view(entry, reader) for entry in group.full),
+        rest=tuple(_rest_view(entry, reader) for entry in group.rest),
+        rest_heading=words.count("digest.rest", len(group.rest)),
+    )
+
+
+def _rest_view(entry: Entry, reader: Reader) -> RestView:
+    change, words = entry.change, reader.words
+    note = ""
+    if entry.group == "moved":
+        status = change["status"]
+        note = f"{words.status(status['old'])} → {words.status(status['new'])}"
+    page = entry.pages[0]
+    return RestView(entry.title, note, _names(entry.pages, words, _PAGES_NAMED), page.url)
+
+
+def _entry_view(entry: Entry, reader: Reader) -> EntryView:
+    change, words = entry.change, reader.words
+    view = _page_words(entry, reader) if change["subject"] == "page" else _initiative(entry, reader)
+    after = reader.moment(change["after"]) if change.get("after") else None
+    when = words.between(after, reader.moment(change["before"]), reader.letterhead.zone)
+    initiative = change.get("initiative")
+    return replace(
+        view,
+        pages=entry.pages,
+        flags=_flags(entry, words),
+        seen=words.say("digest.seen", when=when),
+        history=reader.letterhead.history_url(initiative) if initiative else "",
+        key=entry.group in _KEY_GROUPS,
+    )
+
+
+def _flags(entry: Entry, words: Language) -> tuple[str, ...]:
+    change = entry.change
+    found = []
+    kinds = change["kinds"]
+    named = words.joined([words.kind(kind) for kind in kinds])
+    if change.get("certainty", 1.0) < LIKELY_BELOW:
+        found.append(words.say("digest.likely", what=named))
+    elif change["subject"] == "initiative" and (len(kinds) > 1 or entry.group == "corrections"):
+        found.append(named)
+    if entry.group == "corrections":
+        found.append(words.say("digest.correction"))
+    if entry.late:
+        found.append(words.say("digest.late"))
+    return tuple(found)
+
+
+def _page_words(entry: Entry, reader: Reader) -> EntryView:
+    change, words = entry.change, reader.words
+    title = words.say(f"fields.{change['field']}")
+    old, new = change["text"]["old"] or "", change["text"]["new"] or ""
+    lines = (words.say("digest.back_note"),) if change.get("returned") else ()
+    return EntryView(
+        title=_plain(title),
+        plain_title=title,
+        lines=lines,
+        paragraphs=_paragraphs(mark(old, new)),
+        marked=bool(old and new and not change.get("returned")),
+    )
+
+
+def _initiative(entry: Entry, reader: Reader) -> EntryView:
+    change, words = entry.change, reader.words
+    kinds, title, status = change["kinds"], change["title"], change["status"]
+    returned = bool(change.get("returned"))
+    view = EntryView(title=_plain(tidy(entry.title)), plain_title=tidy(entry.title))
+    if change.get("withdrawn"):
+        return replace(view, lines=(words.say("digest.withdrawn_note"),))
+    lines = list(_notes(entry, words))
+    if not returned and "moved" in kinds:
+        move = MoveView(words.status(status["old"]), words.status(status["new"]))
+        view = replace(view, move=move)
+    else:
+        stood = "removed" in kinds and not returned
+        key = "digest.last_status" if stood else "digest.status"
+        value = status["old"] if status["new"] is None else status["new"]
+        lines.append(f"{words.say(key)}: {words.status(value)}")
+    if returned:
+        return replace(view, lines=tuple(lines))
+    if "renamed" in kinds:
+        lines.append(f"{words.say('digest.old_title')}: {tidy(title['old'])}")
+    if change["signals"]:
+        signals = words.joined([words.signal(one) for one in change["signals"]])
+        lines.append(words.say("digest.touches", signals=signals))
+    text = change["description"]
+    old, new = text["old"] or "", text["new"] or ""
+    if "reworded" in kinds:
+        view = replace(view, paragraphs=_paragraphs(mark(old, new)), marked=True)
+        if not new:
+            lines.append(words.say("digest.gone_text"))
+    elif not _CAME_OR_LEFT.isdisjoint(kinds):
+        shown = old if "removed" in kinds else new
+        view = replace(view, paragraphs=_paragraphs(_plain(shown)))
+        if not shown:
+            lines.append(words.say("digest.no_text"))
+    return replace(view, lines=tuple(lines), links=_links(change, words))
+
+
+def _notes(entry: Entry, words: Language) -> list[str]:
+    change = entry.change
+    if entry.group == "crossed":
+        left, entered = entry.changes[0]["pages"], entry.changes[-1]["pages"]
+        names = {page.id: page.name for page in entry.pages}
+        old = words.joined([names[page] for page in left])
+        new = words.joined([names[page] for page in entered])
+        return [words.say("digest.crossed_note", old=old, new=new)]
+    if change.get("returned"):
+        gone = change["title"]["new"] is None
+        return [words.say("digest.gone_back_note" if gone else "digest.back_note")]
+    return []
+
+
+def _links(change: Mapping[str, Any], words: Language) -> tuple[LinkView, ...]:
+    old, new = change["links"]["old"] or [], change["links"]["new"] or []
+    if change["kinds"] in (["added"], ["restored"]):
+        return tuple(_link(link, words) for link in new)
+    if "relinked" not in change["kinds"]:
+        return ()
+    had = {(same_key(one["text"]), one["href"]) for one in old}
+    has = {(same_key(one["text"]), one["href"]) for one in new}
+    texts = {same_key(one["text"]) for one in old}
+    found = []
+    for one in new:
+        key = same_key(one["text"])
+        if (key, one["href"]) not in had:
+            label = "digest.links_changed" if key in texts else "digest.links_new"
+            found.append(_link(one, words, words.say(label)))
+    kept = {same_key(one["text"]) for one in new}
+    for one in old:
+        key = same_key(one["text"])
+        if (key, one["href"]) not in has and key not in kept:
+            found.append(_link(one, words, words.say("digest.links_gone")))
+    return tuple(found)
+
+
+def _link(link: Mapping[str, Any], words: Language, label: str = "") -> LinkView:
+    external = words.say("digest.external") if link.get("external") else ""
+    return LinkView(tidy(link["text"]), safe_href(link["href"]), external, label)
+
+
+def safe_href(href: str | None) -> str | None:
+    """The address, where it is one that a message may link to: web or mail, nothing that runs."""
+    if not href:
+        return None
+    try:
+        scheme = urlsplit(href).scheme.lower()
+    except ValueError:
+        return None
+    return href if scheme in ("http", "https", "mailto") else None
+
+
+def _plain(text: str) -> Pieces:
+    return (Piece("same", text),) if text else ()
+
+
+def _paragraphs(pieces: Sequence[Piece]) -> tuple[Pieces, ...]:
+    """The pieces split at blank lines; single line breaks read as spaces."""
+    paragraphs: list[list[Piece]] = [[]]
+    for piece in pieces:
+        for number, part in enumerate(piece.text.split("\n\n")):
+            if number:
+                paragraphs.append([])
+            if part:
+                paragraphs[-1].append(Piece(piece.kind, part.replace("\n", " ")))
+    return tuple(tuple(one) for one in paragraphs if any(piece.text.strip() for piece in one))
+
+
+# --- the others -------------------------------------------------------------------------------
+
+
+def _welcome(message: Message, reader: Reader) -> View:
+    words, subscription = reader.words, reader.subscription
+    if subscription.about == "operation":
+        return View(
+            lang=words.code,
+            subject=words.say("welcome.operation_subject"),
+            heading=words.say("welcome.heading"),
+            lead=(words.say("welcome.operation_lead"),),
+            groups=_page_counts(message.payload["pages"], reader),
+        )
+    pages = tuple(_page(one) for one in message.payload["pages"])
+    lead = [words.say("welcome.lead", pages=_names(pages, words, len(pages)))]
+    if subscription.digest.rhythm == "immediate":
+        lead.append(words.say("welcome.when_immediate"))
+    else:
+        lead.append(words.say("welcome.when_digest", when=rhythm(subscription, words)))
+    if subscription.when_quiet != "never":
+        lead.append(words.say(f"welcome.quiet_{subscription.when_quiet}"))
+    filters = filter_words(subscription, words)
+    if filters:
+        lead.append(words.say("welcome.only", filters="; ".join(filters)))
+    return View(
+        lang=words.code,
+        subject=words.say("welcome.subject", pages=_names(pages, words, _PAGES_NAMED)),
+        heading=words.say("welcome.heading"),
+        lead=tuple(lead),
+        groups=_page_counts(message.payload["pages"], reader),
+        buttons=_page_buttons(pages, words),
+    )
+
+
+def _page_counts(pages: Sequence[Mapping[str, Any]], reader: Reader) -> tuple[GroupView, ...]:
+    words = reader.words
+    groups = []
+    for one in pages:
+        counts = one.get("counts")
+        if counts:
+            lines = tuple(
+                f"{row['heading'] or words.status(row['status'])}:"
+                f" {words.count('welcome.initiatives', row['number'])}"
+                for row in counts
+            )
+        else:
+            lines = (words.say("welcome.nothing_yet"),)
+        groups.append(GroupView(heading=one["name"], notes=lines))
+    return tuple(groups)
+
+
+def _first(message: Message, reader: Reader) -> View:
+    words, page = reader.words, message.payload["page"]
+    number = sum(row["number"] for row in page["counts"])
+    total = words.count("first.total", number)
+    return View(
+        lang=words.code,
+        subject=words.say("first.subject", total=total, page=page["name"]),
+        heading=words.say("first.heading", page=page["name"]),
+        lead=(words.say("first.lead"),),
+        groups=(
+            *_page_counts([page], reader),
+            GroupView(words.say("first.wrong"), notes=(words.say("first.mend", page=page["id"]),)),
+        ),
+        buttons=_page_buttons((_page(page),), words),
+    )
+
+
+def _quiet(message: Message, reader: Reader) -> View:
+    words, payload = reader.words, message.payload
+    pages = tuple(_page(one) for one in payload["pages"])
+    since = reader.time(payload["since"])
+    lead = [words.say("quiet.lead", pages=_names(pages, words, len(pages)), since=since)]
+    lead.append(words.count("quiet.looks", payload["looks"]))
+    if payload["failed"]:
+        lead.append(words.count("quiet.looks_failed", payload["failed"]))
+    return View(
+        lang=words.code,
+        subject=words.say("quiet.subject", pages=_names(pages, words, _PAGES_NAMED)),
+        heading=words.say("quiet.heading"),
+        lead=tuple(lead),
+        buttons=_page_buttons(pages, words),
+    )
+
+
+def _incident(message: Message, reader: Reader) -> View:
+    words, payload = reader.words, message.payload
+    what = payload["what"]
+    since = reader.time(payload["first_at"])
+    notes = [payload["text"]]
+    if what == "ended":
+        until = reader.time(payload["ended_at"])
+        notes.append(words.say("incident.lasted", since=since, until=until))
+    else:
+        times = words.count("incident.times", payload["count"])
+        notes.append(f"{words.say('incident.since', when=since)}, {times}.")
+        if payload["mend"]:
+            notes.append(words.say("incident.mend", mend=payload["mend"]))
+    lead = [words.say("incident.subject", subject=payload["subject"])]
+    if payload.get("instead"):
+        lead.append(words.say("incident.instead"))
+    subject = words.say(f"incident.{what}_subject", text=_shortened(payload["text"], 90))
+    return View(
+        lang=words.code,
+        subject=subject,
+        heading=words.say(f"incident.{what}"),
+        lead=(*lead, *notes),
+    )
+
+
+def _blind(message: Message, reader: Reader) -> View:
+    words, payload = reader.words, message.payload
+    page, over = _page(payload["page"]), payload.get("until") is not None
+    which = "over_" if over else ""
+    values = {"page": page.name, "since": reader.time(payload["since"])}
+    if over:
+        values["until"] = reader.time(payload["until"])
+    return View(
+        lang=words.code,
+        subject=words.say(f"blind.{which}subject", page=page.name),
+        heading=words.say(f"blind.{which}heading"),
+        lead=(words.say(f"blind.{which}lead", **values),),
+        buttons=_page_buttons((page,), words),
+    )
+
+
+_VIEWS: Final = {
+    "digest": _digest,
+    "welcome": _welcome,
+    "first": _first,
+    "quiet": _quiet,
+    "incident": _incident,
+    "blind": _blind,
+}
+
+
+def _charts(charts: Sequence[Mapping[str, Any]], reader: Reader) -> tuple[ChartView, ...]:
+    """How many initiatives each status has now, with what it was: bars that read as text too."""
+    words = reader.words
+    found = []
+    for chart in charts:
+        highest = max((row["new"] for row in chart["rows"]), default=0) or 1
+        rows = []
+        for row in chart["rows"]:
+            text = str(row["new"])
+            if row["old"] is not None and row["old"] != row["new"]:
+                text = words.say("chart.was", new=row["new"], old=row["old"])
+            percent = max(1, round(100 * row["new"] / highest))
+            rows.append(BarView(words.status(row["status"]), text, percent))
+        since, until = reader.time(chart["since"]), reader.time(chart["until"])
+        caption = words.say("chart.caption", page=chart["page"], since=since, until=until)
+        found.append(ChartView(words.say("chart.title"), caption, tuple(rows)))
+    return tuple(found)
+
+
+# --- words used by several --------------------------------------------------------------------
+
+
+def rhythm(subscription: Subscription, words: Language) -> str:
+    """When its digests come: «varje arbetsdag kl. 07:30»."""
+    digest = subscription.digest
+    at = f"{digest.at:%H:%M}" if digest.at else ""
+    weekday = words.texts["weekdays"][digest.weekday] if digest.weekday is not None else ""
+    return words.say(f"rhythms.{digest.rhythm}", at=at, weekday=weekday)
+
+
+def filter_words(subscription: Subscription, words: Language) -> list[str]:
+    """What a subscription narrows itself to, in words; empty: it gets everything."""
+    found = []
+    kinds = wanted_kinds(subscription)
+    if kinds:
+        ordered = [kind for kind in GROUPS if kind in kinds]
+        found.append(words.joined([words.kind(kind) for kind in ordered]))
+    if subscription.moves:
+        moves = [
+            f"{'*' if move.old == '*' else words.status(move.old)} → "
+            f"{'*' if move.new == '*' else words.status(move.new)}"
+            for move in subscription.moves
+        ]
+        found.append(words.joined(moves))
+    if subscription.statuses:
+        found.append(words.joined([words.status(one) for one in subscription.statuses]))
+    if subscription.signals:
+        found.append(words.joined([words.signal(one) for one in subscription.signals]))
+    if subscription.words:
+        found.append(words.joined([f"«{one}»" for one in subscription.words]))
+    return found
+
+
+def _footer(message: Message, reader: Reader) -> tuple[str, ...]:
+    words, subscription = reader.words, reader.subscription
+    why = "footer.why_operation" if subscription.about == "operation" else "footer.why"
+    lines = [words.say(why, address=reader.address or "–", subscription=subscription.id)]
+    if subscription.channel == "email":
+        reply_to = reader.letterhead.reply_to
+        stop = "footer.stop" if reply_to else "footer.stop_plain"
+        lines.append(words.say(stop, reply_to=reply_to))
+    if message.kind == "digest" and subscription.digest.rhythm not in ("immediate", "hourly"):
+        lines.append(words.say("footer.when", when=rhythm(subscription, words)))
+    lines.append(words.say("footer.automatic"))
+    return tuple(lines)
+
+
+def _page(document: Mapping[str, Any]) -> PageInfo:
+    return PageInfo(document["id"], document["id"], document["name"], document["url"])
+
+
+def _page_buttons(pages: Sequence[PageInfo], words: Language) -> tuple[ButtonView, ...]:
+    return tuple(
+        ButtonView(words.say("digest.open_page", page=page.name), page.url) for page in pages
+    )
+
+
+def _pages_of(entries: Sequence[Entry]) -> tuple[PageInfo, ...]:
+    found: dict[str, PageInfo] = {}
+    for entry in entries:
+        for page in entry.pages:
+            found.setdefault(page.id, page)
+    return tuple(found.values())
+
+
+def _names(pages: Sequence[PageInfo], words: Language, at_most: int) -> str:
+    names = list(dict.fromkeys(page.name for page in pages))
+    if len(names) > at_most:
+        return words.count("digest.pages", len(names))
+    return words.joined(names)
+
+
+def _shortened(text: str, longest: int) -> str:
+    folded = tidy(text)
+    if len(folded) <= longest:
+        return folded
+    return folded[: longest - 1].rsplit(" ", 1)[0] + "…"
+
+
+__all__ = ["View", "digest_subject", "filter_words", "rhythm", "view_of"]

@@ -1,0 +1,109 @@
+"""The words people read, in Swedish and English: one file each in locales/, the same keys in both.
+
+A text may hold `{names}` to fill in. Where it depends on a number it is a table with `one` and
+`other`. Nothing here knows HTML; whoever puts a text into HTML escapes it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+LANGUAGES: Final = ("sv", "en")
+DEFAULT: Final = "sv"
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language's words. KeyError for a key that is not there: a bug, found by a test."""
+
+    code: str
+    texts: Mapping[str, Any]
+
+    def say(self, key: str, **values: object) -> str:
+        """The text of a dotted key, filled in."""
+        text = self._find(key)
+        if not isinstance(text, str):
+            raise KeyError(f"{key} depends on a number: use `count`")
+        return text.format(**values)
+
+    def count(self, key: str, number: int, **values: object) -> str:
+        """The text of a dotted key for a number: «1 ny», «3 nya»."""
+        forms = self._find(key)
+        return str(forms["one" if number == 1 else "other"]).format(number=number, **values)
+
+    def kind(self, kind: str) -> str:
+        """What a kind of change is called: «ny på sidan»."""
+        return self._known("kinds", kind)
+
+    def status(self, status: str | None) -> str:
+        """A status as a state: «pågår». One that only a profile knows reads as it is written."""
+        return self._known("statuses", status) if status else self.say("status_unknown")
+
+    def signal(self, signal: str) -> str:
+        """What a rewording touches: «belopp»."""
+        return self._known("signals", signal)
+
+    def day(self, moment: datetime, zone: tzinfo) -> str:
+        """A local date in words: «måndag 23 november 2026»."""
+        local = moment.astimezone(zone)
+        return self.say(
+            "day",
+            weekday=self._find("weekdays")[local.weekday()],
+            day=local.day,
+            month=self._find("months")[local.month - 1],
+            year=local.year,
+        )
+
+    def time(self, moment: datetime, zone: tzinfo) -> str:
+        """A local date and time, short: «23 nov 08:00»; with the year where `moment` says so."""
+        local = moment.astimezone(zone)
+        return self.say(
+            "time",
+            day=local.day,
+            month=self._find("months")[local.month - 1][:3],
+            clock=f"{local:%H:%M}",
+        )
+
+    def clock(self, moment: datetime, zone: tzinfo) -> str:
+        """A local time of day: «08:00»."""
+        return f"{moment.astimezone(zone):%H:%M}"
+
+    def between(self, after: datetime | None, before: datetime, zone: tzinfo) -> str:
+        """The interval in which something happened: never a false exact time."""
+        if after is None:
+            return self.say("latest", before=self.time(before, zone))
+        left, right = after.astimezone(zone), before.astimezone(zone)
+        if left.date() == right.date():
+            both = f"{self.time(after, zone)}–{self.clock(before, zone)}"
+            return self.say("within", both=both)
+        return self.say("between", after=self.time(after, zone), before=self.time(before, zone))
+
+    def joined(self, parts: Sequence[str]) -> str:
+        """«a, b och c»."""
+        if len(parts) < 2:
+            return "".join(parts)
+        return f"{', '.join(parts[:-1])} {self.say('and')} {parts[-1]}"
+
+    def _known(self, table: str, name: str) -> str:
+        found = self._find(table).get(name)
+        return str(found) if found else name.replace("_", " ").replace("-", " ")
+
+    def _find(self, key: str) -> Any:
+        found: Any = self.texts
+        for part in key.split("."):
+            found = found[part]
+        return found
+
+
+@cache
+def language(code: str) -> Language:
+    """The words of one of LANGUAGES; Swedish where there is no such language."""
+    known = code if code in LANGUAGES else DEFAULT
+    file = resources.files("presentation") / "locales" / f"{known}.toml"
+    return Language(known, tomllib.loads(file.read_text(encoding="utf-8")))

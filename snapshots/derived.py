@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection, Row
 from monitor.identity.lives import TrackSummary, content_key
 from monitor.model import Change, Initiative, Link, Look, Observation, PageWords, Reason, short_id
 from monitor.step import Snapshot, State, Step, Track
+from monitor.text import heading_key
 from snapshots import ledger
 from snapshots.database import insert_missing
 from snapshots.places import places_for
@@ -54,7 +55,7 @@ _REST: Final = tuple(one.name for one in fields(State) if one.name not in _IN_TA
 class Standing:
     """The open span of one track."""
 
-    version: str
+    version: int
     status: str | None
     heading: str
     position: int
@@ -486,7 +487,7 @@ def _save_spans(
     was_at = {track: stands.position for track, stands in standing.items()}
     places = places_for([track.id for track in snapshot.tracks], was_at)
     now: dict[str, Standing] = {}
-    versions: dict[str, Initiative] = {}
+    versions: dict[int, Initiative] = {}
     opened = []
     for track in snapshot.tracks:
         version = version_key(track.initiative)
@@ -522,16 +523,23 @@ def _save_spans(
     return now
 
 
-def version_key(initiative: Initiative) -> str:
-    """The name of an initiative's words; its status is not among them."""
-    links = json.dumps(_links(initiative), ensure_ascii=False)
-    return short_id("v", [initiative.title, initiative.description, links])
+def version_key(initiative: Initiative) -> int:
+    """The number of an initiative's words; its status is not among them."""
+    words = [initiative.title, initiative.description, _links(initiative)]
+    digest = sha256(json.dumps(words, ensure_ascii=False).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
 
 
-def _save_versions(conn: Connection, versions: Mapping[str, Initiative]) -> None:
+def title_key(title: str) -> str:
+    """What a title is looked up by: folded like a heading, hashed short."""
+    return sha256(heading_key(title).encode()).hexdigest()[:12]
+
+
+def _save_versions(conn: Connection, versions: Mapping[int, Initiative]) -> None:
     rows = [
         {
             "key": key,
+            "title_key": title_key(initiative.title),
             "content": content_key(initiative),
             "title": initiative.title,
             "description": initiative.description,
@@ -656,6 +664,7 @@ def _save_verdict(conn: Connection, page: str, look: Look, step: Step, before: S
         "page": page,
         "at": look.at,
         "outcome": outcome,
+        "body": bytes.fromhex(look.body) if look.body else None,
         "reasons": [to_plain(reason) for reason in step.reasons],
         "released": look.id in step.released,
     }

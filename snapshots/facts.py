@@ -117,6 +117,12 @@ def looks(conn: Connection, page: str, after: tuple[datetime, str] | None = None
         yield _as_look(capture)
 
 
+def looks_back(conn: Connection, page: str, moment: datetime) -> Iterator[Look]:
+    """The looks at a page up to this moment, the last one first."""
+    for capture in _kept_back(conn, page, moment):
+        yield _as_look(capture)
+
+
 def kept(
     conn: Connection,
     page: str,
@@ -197,7 +203,7 @@ def body_before(conn: Connection, page: str, moment: datetime) -> str | None:
     for pack_last, data in conn.execute(query).all():
         if loose is not None and pack_last <= loose.at:
             break
-        for packed in reversed(_unpack(data)):
+        for packed in reversed(_unpack(data, exchanges=False)):
             if packed.at < moment and packed.body is not None:
                 if loose is not None and packed.at < loose.at:
                     break
@@ -295,8 +301,36 @@ def _kept(
     columns: Sequence[sa.Column[Any]],
 ) -> Iterator[Capture]:
     loose = _loose(conn, page, after, until, columns)
-    packed = _packed(conn, page, after, until)
+    packed = _packed(conn, page, after, until, exchanges=columns is _ALL_COLUMNS)
     return heapq.merge(packed, loose, key=lambda capture: capture.key)
+
+
+def _kept_back(conn: Connection, page: str, moment: datetime) -> Iterator[Capture]:
+    query = sa.select(*_LOOK_COLUMNS).where(captures.c.page == page)
+    query = query.order_by(captures.c.at.desc(), captures.c.id.desc()).limit(_CHUNK // 10)
+
+    def loose() -> Iterator[Capture]:
+        chunk = query.where(captures.c.at <= moment)
+        while True:
+            rows = conn.execute(chunk).all()
+            yield from map(_from_row, rows)
+            if len(rows) < _CHUNK // 10:
+                return
+            at, name = rows[-1].at, rows[-1].id
+            earlier = (captures.c.at < at) | ((captures.c.at == at) & (captures.c.id < name))
+            chunk = query.where(captures.c.at <= at, earlier)
+
+    def packed() -> Iterator[Capture]:
+        mine = sa.select(capture_packs.c.seq).where(
+            capture_packs.c.page == page, capture_packs.c.first_at <= moment
+        )
+        for seq in conn.execute(mine.order_by(capture_packs.c.last_at.desc())).scalars().all():
+            one = sa.select(capture_packs.c.data).where(capture_packs.c.seq == seq)
+            for capture in reversed(_unpack(conn.execute(one).scalar_one(), exchanges=False)):
+                if capture.at <= moment:
+                    yield capture
+
+    return heapq.merge(packed(), loose(), key=lambda capture: capture.key, reverse=True)
 
 
 def _loose(
@@ -324,7 +358,12 @@ def _loose(
 
 
 def _packed(
-    conn: Connection, page: str, after: tuple[datetime, str] | None, until: datetime | None
+    conn: Connection,
+    page: str,
+    after: tuple[datetime, str] | None,
+    until: datetime | None,
+    *,
+    exchanges: bool,
 ) -> Iterator[Capture]:
     query = sa.select(capture_packs.c.seq).where(capture_packs.c.page == page)
     if after is not None:
@@ -333,16 +372,16 @@ def _packed(
         query = query.where(capture_packs.c.first_at < until)
     for seq in conn.execute(query.order_by(capture_packs.c.first_at)).scalars().all():
         one = sa.select(capture_packs.c.data).where(capture_packs.c.seq == seq)
-        for capture in _unpack(conn.execute(one).scalar_one()):
+        for capture in _unpack(conn.execute(one).scalar_one(), exchanges=exchanges):
             if until is not None and capture.at >= until:
                 return
             if after is None or capture.key > after:
                 yield capture
 
 
-def _unpack(data: bytes) -> list[Capture]:
+def _unpack(data: bytes, *, exchanges: bool = True) -> list[Capture]:
     try:
-        return packing.unpack(data)
+        return packing.unpack(data, exchanges=exchanges)
     except ValueError as error:
         raise StoreError(
             "En packe hämtningar är skadad i databasen: återställ den från en säkerhetskopia."
@@ -360,7 +399,7 @@ def _is_there(conn: Connection, capture: Capture) -> bool:
     return any(
         other.at == capture.at and other.id == capture.id
         for data in conn.execute(around).scalars().all()
-        for other in _unpack(data)
+        for other in _unpack(data, exchanges=False)
     )
 
 

@@ -122,8 +122,8 @@ def upgrade() -> None:
         sa.Column("field", sa.Text(), nullable=True),
         sa.Column("old_text", sa.Text(), nullable=True),
         sa.Column("new_text", sa.Text(), nullable=True),
-        sa.Column("old_version", sa.Text(), nullable=True),
-        sa.Column("new_version", sa.Text(), nullable=True),
+        sa.Column("old_version", sa.BigInteger(), nullable=True),
+        sa.Column("new_version", sa.BigInteger(), nullable=True),
         sa.Column("old_status", sa.Text(), nullable=True),
         sa.Column("new_status", sa.Text(), nullable=True),
         sa.Column("certainty", sa.Float(), nullable=False),
@@ -262,13 +262,23 @@ def upgrade() -> None:
     )
     op.create_table(
         "item_versions",
-        sa.Column("key", sa.Text(), nullable=False, comment="hash of title, description and links"),
+        sa.Column(
+            "key",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+            comment="63 bits of the hash of title, description and links",
+        ),
+        sa.Column("title_key", sa.Text(), nullable=False, comment="finds it by any title"),
         sa.Column("content", sa.Text(), nullable=False, comment="lives.content_key: joins pages"),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("links", sa.JSON(), nullable=False, comment="[[text, href, external], …]"),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_item_versions")),
         comment="an initiative's words, kept once over time and pages",
+    )
+    op.create_index(
+        op.f("ix_item_versions_title_key"), "item_versions", ["title_key"], unique=False
     )
     op.create_table(
         "leases",
@@ -381,7 +391,7 @@ def upgrade() -> None:
             nullable=True,
             comment="the first without it; null: it still stands",
         ),
-        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.Text(), nullable=True),
         sa.Column("heading", sa.Text(), nullable=False),
         sa.Column(
@@ -481,12 +491,18 @@ def upgrade() -> None:
         sa.Column(
             "outcome", sa.Text(), nullable=False, comment="first changed quarantined rejected"
         ),
+        sa.Column(
+            "body",
+            sa.LargeBinary(length=32),
+            nullable=True,
+            comment="what was read; seen again, it is the same",
+        ),
         sa.Column("reasons", sa.JSON(), nullable=False),
         sa.Column("released", sa.Boolean(), nullable=False, comment="a quarantine that has ended"),
         sa.PrimaryKeyConstraint("capture", name=op.f("pk_verdicts")),
         comment="what each look came to, where it was not plainly unchanged or failed",
     )
-    op.create_index("ix_verdicts_page_outcome", "verdicts", ["page", "outcome"], unique=False)
+    op.create_index("ix_verdicts_page_at", "verdicts", ["page", "at"], unique=False)
 
 
 def downgrade() -> None:

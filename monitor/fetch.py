@@ -21,9 +21,8 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeAlias
 
 from monitor import inflate
@@ -155,7 +154,8 @@ class Gate(Protocol):
 
         Between the two, nobody else has a turn with this host, and the host's pause is over
         when it begins. `host` is `monitor.guard.host_key`. Raises TryLater(host_busy) where
-        the turn can't be had in time. Waiting here is not counted as time of the look.
+        the turn can't be had in time. Waiting here is not counted as time of the look. What a
+        host said of its patience leaves the turn as a FetchError with `retry_after_seconds`.
         """
         ...
 
@@ -613,10 +613,20 @@ def _ask_for_robots(door: _Door, timeout_seconds: float, url: str) -> RobotsText
             with door.get(address, (), leash) as (reply, _):
                 found = _read_robots(start, reply, door.clock())
                 location = reply.values(b"location")
+                if found.unreachable:
+                    # Raised through the gate's turn, where Retry-After is taken note of.
+                    raise TryLater(
+                        "http_status",
+                        f"{address.url} svarade {reply.status}",
+                        status=reply.status,
+                        retry_after_seconds=found.retry_after_seconds,
+                    )
         except FetchError as error:
             if error.code == "host_busy" or (error.code == "refused_address" and not hop):
                 raise
-            return replace(found, status=None)
+            if found.unreachable and error.code == "http_status":
+                return found
+            return RobotsText(start.host_key, door.clock(), None)
         if found.status not in _REDIRECTS or not location:
             break
         try:
@@ -664,6 +674,8 @@ def retry_after(values: Sequence[str], now: datetime) -> float | None:
     if text.isascii() and text.isdigit():
         seconds = float(text[:12])
     else:
+        from email.utils import parsedate_to_datetime  # late: slow to load, seldom needed
+
         try:
             moment = parsedate_to_datetime(text)
         except (ValueError, TypeError, OverflowError, IndexError):

@@ -19,7 +19,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from monitor.errors import FetchError, TryLater
+from monitor.errors import FetchError
 from monitor.fetch import Captured, Fetched, Fetcher, FetchRules, Validators
 from monitor.guard import host_key
 from monitor.pace import pause_after
@@ -147,22 +147,11 @@ class Worker:
 
     def _look(self, url: str) -> Fetched:
         host = host_key(url)
-        try:
-            robots = self._robots.get(host)
-            if robots is None or self._clock.now() >= robots.good_until:
-                robots = self._robots[host] = self._fetcher.robots(url)
-                self._gate.told(
-                    host,
-                    retry_after_seconds=robots.retry_after_seconds,
-                    crawl_delay=robots.crawl_delay,
-                )
-            outcome = self._fetcher.fetch(url, self._validators.get(url), robots)
-        except TryLater as error:
-            if error.code == "http_status":
-                delay = self._robots[host].crawl_delay
-                after = error.retry_after_seconds
-                self._gate.told(host, retry_after_seconds=after, crawl_delay=delay)
-            raise
+        robots = self._robots.get(host)
+        if robots is None or self._clock.now() >= robots.good_until:
+            robots = self._robots[host] = self._fetcher.robots(url)
+            self._gate.wish(host, robots.crawl_delay)
+        outcome = self._fetcher.fetch(url, self._validators.get(url), robots)
         self._validators[url] = outcome.validators
         if isinstance(outcome, Captured):
             assert outcome.body.startswith(b"<h1>Granvik</h1>")

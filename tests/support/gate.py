@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from monitor.errors import TryLater
+from monitor.errors import FetchError, TryLater
 from monitor.pace import HostPace, not_before
 
 
@@ -52,20 +52,21 @@ class MemoryGate:
                 self._wait(left.total_seconds())
                 now = self._clock()
                 left = self.pace(host).next_allowed(now) - now
+            asked: float | None = None
             try:
                 yield
+            except FetchError as error:
+                asked = error.retry_after_seconds
+                raise
             finally:
-                self._paces[host] = replace(self.pace(host), last_end=self._clock())
+                until = not_before(self._clock(), asked) or self.pace(host).not_before
+                self._paces[host] = replace(
+                    self.pace(host), last_end=self._clock(), not_before=until
+                )
 
     def pace(self, host: str) -> HostPace:
         return self._paces.get(host) or HostPace(pause_seconds=self._pause_seconds)
 
-    def told(
-        self, host: str, *, retry_after_seconds: float | None = None, crawl_delay: float | None
-    ) -> None:
-        """What a look learned of the host's patience, kept for the next turn."""
-        self._paces[host] = replace(
-            self.pace(host),
-            not_before=not_before(self._clock(), retry_after_seconds) or self.pace(host).not_before,
-            crawl_delay_seconds=crawl_delay,
-        )
+    def wish(self, host: str, crawl_delay_seconds: float | None) -> None:
+        """What the host's robots.txt asks for, from the next turn on."""
+        self._paces[host] = replace(self.pace(host), crawl_delay_seconds=crawl_delay_seconds)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from monitor.model import Change, Initiative, Link, Outcome, Reading, Reason
+
+if TYPE_CHECKING:
+    from snapshots.history import Coverage, Life, RecordedChange, Shown
 
 Document: TypeAlias = dict[str, Any]
 
@@ -93,15 +96,22 @@ def change_document(
     return document
 
 
-def _both(old: Initiative | None, new: Initiative | None, get: Any) -> Document:
+def _both(
+    old: Initiative | None, new: Initiative | None, get: Callable[[Initiative], Any]
+) -> Document:
     return {"old": None if old is None else get(old), "new": None if new is None else get(new)}
+
+
+def recorded_document(recorded: RecordedChange) -> Document:
+    """One entry of `changes --json`."""
+    return change_document(recorded.change, recorded.page, recorded.initiative)
 
 
 def check_document(
     page: str,
     outcome: Outcome,
     snapshot: int | None,
-    changes: Sequence[Mapping[str, Any]],
+    changes: Iterable[RecordedChange],
     reasons: Iterable[Reason],
     captured_at: datetime,
 ) -> Document:
@@ -110,7 +120,81 @@ def check_document(
         "page": page,
         "outcome": outcome,
         "snapshot": snapshot,
-        "changes": list(changes),
+        "changes": [recorded_document(one) for one in changes],
         "reasons": reason_documents(reasons),
         "captured_at": instant(captured_at),
+    }
+
+
+def show_document(page: str, shown: Shown, language: str) -> Document:
+    """`show --json`: what `extract` says, and where, when and how surely it stood so.
+
+    A snapshot is an accepted reading, so its verdict is good and nothing in it is unclaimed.
+    """
+    return {
+        "page": page,
+        "snapshot": shown.number,
+        "capture": shown.capture,
+        "as_of": instant(shown.captured_at),
+        "seen": {
+            "last": instant(shown.last),
+            "next": instant(shown.next),
+            "gap_minutes": shown.gap_minutes,
+        },
+        "title": shown.title,
+        "intro": list(shown.intro),
+        "language": language,
+        "sections": [
+            {
+                "heading": section.heading,
+                "status": section.status,
+                "initiatives": [
+                    {"id": one.id, **initiative_document(one.initiative)}
+                    for one in section.initiatives
+                ],
+            }
+            for section in shown.sections
+        ],
+        "unclaimed": [],
+        "verdict": "good",
+        "reasons": [],
+    }
+
+
+def history_document(life: Life) -> Document:
+    """`history --json`: one initiative's whole life, times as intervals between two looks."""
+    return {
+        "initiative": {
+            "id": life.id,
+            "title": life.title,
+            "status": life.status,
+            "present": life.present,
+            "pages": list(life.pages),
+        },
+        "statuses": [
+            {
+                "page": span.page,
+                "status": span.status,
+                "from_after": instant(span.from_after),
+                "from": instant(span.since),
+                "to_after": instant(span.to_after),
+                "to": instant(span.until),
+            }
+            for span in life.statuses
+        ],
+        "changes": [recorded_document(one) for one in life.changes],
+    }
+
+
+def coverage_document(coverage: Coverage, planned: int) -> Document:
+    """`coverage --json`; `planned` looks is what the timetable asked for in that time."""
+    return {
+        "page": coverage.page,
+        "planned": planned,
+        "looks": coverage.looks,
+        "good": coverage.good,
+        "failed": coverage.failed,
+        "quarantined": coverage.quarantined,
+        "longest_gap_minutes": coverage.longest_gap_minutes,
+        "longest_gap": {"from": instant(coverage.gap_from), "to": instant(coverage.gap_to)},
     }

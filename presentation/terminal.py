@@ -1,4 +1,4 @@
-"""Readings and changes as lines for people at a terminal. Swedish, in the glossary's words."""
+"""Readings and changes as lines for people at a terminal, in the glossary's words."""
 
 from __future__ import annotations
 
@@ -8,24 +8,8 @@ from datetime import datetime, tzinfo
 
 from monitor.model import Initiative, Reading
 from presentation.documents import Document
+from presentation.language import DEFAULT, Language, language
 
-KINDS = {
-    "added": "ny på sidan",
-    "removed": "står inte längre på sidan",
-    "restored": "tillbaka på sidan",
-    "moved": "ny status",
-    "renamed": "nytt namn",
-    "reworded": "ny text",
-    "relinked": "nya länkar",
-}
-FIELDS = {"title": "sidans rubrik", "intro": "ingressen", "section": "en avsnittsrubrik"}
-SIGNALS = {
-    "amount": "belopp",
-    "year": "årtal",
-    "date": "datum",
-    "commitment": "åtagande",
-    "typo": "rättat skrivfel",
-}
 OUTCOMES = {
     "first": "första avläsningen",
     "unchanged": "inget har ändrats",
@@ -33,11 +17,14 @@ OUTCOMES = {
     "failed": "gick inte att hämta",
     "quarantined": "väntar på granskning",
 }
-UNKNOWN_STATUS = "okänd status"
 UNKNOWN_ADDRESS = "okänd adress"
 LIKELY_BELOW = 0.9
 """A change less certain than this reads «troligen»."""
 _WIDTH = 96
+
+
+def _words() -> Language:
+    return language(DEFAULT)
 
 
 def reading_lines(reading: Reading) -> Iterator[str]:
@@ -46,7 +33,7 @@ def reading_lines(reading: Reading) -> Iterator[str]:
     for paragraph in reading.intro:
         yield from _wrapped(paragraph, "  ")
     for section in reading.sections:
-        status = section.status or UNKNOWN_STATUS
+        status = _words().status(section.status)
         yield ""
         yield f"{section.heading} [{status}]: {_count(len(section.initiatives))}"
         for number, initiative in enumerate(section.initiatives, 1):
@@ -74,7 +61,7 @@ def change_lines(changes: Iterable[Document], zone: tzinfo | None = None) -> Ite
         if number:
             yield ""
         if change["subject"] == "page":
-            yield f"{FIELDS[change['field']].capitalize()} har ändrats"
+            yield f"{_words().say('fields.' + change['field'])}: {_words().kind('reworded')}"
             yield from _old_and_new(change["text"])
         else:
             yield from _initiative_change(change)
@@ -111,19 +98,19 @@ def _initiative_change(change: Document) -> Iterator[str]:
     new_side = "old" if kinds == ["removed"] else "new"
     likely = "troligen " if change["certainty"] < LIKELY_BELOW else ""
     title = change["title"][new_side]
-    yield f"{title}: {likely}{', '.join(KINDS[kind] for kind in kinds)}"
+    yield f"{title}: {likely}{', '.join(map(_words().kind, kinds))}"
     if kinds[0] in ("added", "restored", "removed"):
-        yield f"  {change['status'][new_side] or UNKNOWN_STATUS}"
+        yield f"  {_words().status(change['status'][new_side])}"
         yield from _wrapped(change["description"][new_side], "  ")
     if "moved" in kinds:
         status = change["status"]
-        yield f"  {status['old'] or UNKNOWN_STATUS} → {status['new'] or UNKNOWN_STATUS}"
+        yield f"  {_words().status(status['old'])} → {_words().status(status['new'])}"
     if "renamed" in kinds:
         yield from _old_and_new(change["title"])
     if "reworded" in kinds:
         yield from _old_and_new(change["description"])
         if change["signals"]:
-            yield f"  gäller: {', '.join(SIGNALS.get(one, one) for one in change['signals'])}"
+            yield f"  gäller: {', '.join(map(_words().signal, change['signals']))}"
     if "relinked" in kinds:
         yield from _old_and_new({side: _links(links) for side, links in change["links"].items()})
 

@@ -1,6 +1,6 @@
 """A week of looks at a site with faults, under a virtual clock: its request log is the proof.
 
-The gate is kept in memory here; the store's own is tried where the store is.
+With politeness kept in memory, and kept in a store as the worker keeps it.
 """
 
 from __future__ import annotations
@@ -10,20 +10,23 @@ import heapq
 import itertools
 import random
 import threading
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from monitor.errors import FetchError
-from monitor.fetch import Captured, Fetched, Fetcher, FetchRules, Validators
+from monitor.fetch import Captured, Fetched, Fetcher, FetchRules, Gate, Validators
 from monitor.guard import host_key
 from monitor.pace import pause_after
 from monitor.robots import RobotsText
+from snapshots import watch
+from snapshots.database import open_database
 from tests.support.gate import MemoryGate
 from tests.support.web import HTML, Asked, Authority, Names, Proxy, Served, Site
 
@@ -33,6 +36,8 @@ EVERY = timedelta(hours=1)
 PAUSE_SECONDS = 1.0
 CRAWL_DELAY = 3.0
 HOST = "www.granvik.example"
+
+Remember: TypeAlias = Callable[[str, RobotsText], None]
 
 
 class Clock:
@@ -118,9 +123,9 @@ class FaultySite:
 class Worker:
     """The least a caller does: a timetable, robots for a day, turns, pauses after failures."""
 
-    def __init__(self, fetcher: Fetcher, gate: MemoryGate, clock: Clock, seed: int) -> None:
+    def __init__(self, fetcher: Fetcher, remember: Remember, clock: Clock, seed: int) -> None:
         self._fetcher = fetcher
-        self._gate = gate
+        self._remember = remember
         self._clock = clock
         self._random = random.Random(seed)
         self._robots: dict[str, RobotsText] = {}
@@ -150,7 +155,7 @@ class Worker:
         robots = self._robots.get(host)
         if robots is None or self._clock.now() >= robots.good_until:
             robots = self._robots[host] = self._fetcher.robots(url)
-            self._gate.wish(host, robots.crawl_delay)
+            self._remember(host, robots)
         outcome = self._fetcher.fetch(url, self._validators.get(url), robots)
         self._validators[url] = outcome.validators
         if isinstance(outcome, Captured):
@@ -159,7 +164,27 @@ class Worker:
 
 
 @contextlib.contextmanager
-def way_out(by_proxy: bool, site: Site, clock: Clock, gate: MemoryGate) -> Iterator[Fetcher]:
+def politeness(kind: str, folder: Path, clock: Clock) -> Iterator[tuple[Gate, Remember]]:
+    """A gate, and how it learns what a robots.txt asks for."""
+    if kind == "memory":
+        gate = MemoryGate(clock.now, clock.wait, pause_seconds=PAUSE_SECONDS)
+        yield gate, lambda host, robots: gate.wish(host, robots.crawl_delay)
+        return
+
+    database = open_database(f"sqlite:///{folder / 'vecka.db'}")
+
+    def remember(host: str, robots: RobotsText) -> None:
+        with database.write() as conn:
+            watch.remember_robots(conn, host, robots)
+
+    try:
+        yield watch.HostGate(database, PAUSE_SECONDS, "prov", clock.now, clock.wait), remember
+    finally:
+        database.close()
+
+
+@contextlib.contextmanager
+def way_out(by_proxy: bool, site: Site, clock: Clock, gate: Gate) -> Iterator[Fetcher]:
     """A fetcher that reaches the site directly, or by a proxy with a CA of its own."""
     with contextlib.ExitStack() as stack:
         rules = FetchRules(timeout_seconds=5.0, allow_private=("127.0.0.1",))
@@ -176,17 +201,18 @@ def way_out(by_proxy: bool, site: Site, clock: Clock, gate: MemoryGate) -> Itera
 
 
 @pytest.mark.parametrize("by_proxy", [False, True], ids=["directly", "by a proxy"])
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_week_is_polite(seed: int, by_proxy: bool) -> None:
+@pytest.mark.parametrize("kept_in", ["memory", "store"])
+def test_a_week_is_polite(kept_in: str, by_proxy: bool, tmp_path: Path) -> None:
+    seed = 1 + by_proxy
     clock = Clock()
     faults = FaultySite(clock, seed)
-    gate = MemoryGate(clock.now, clock.wait, pause_seconds=PAUSE_SECONDS)
     with (
+        politeness(kept_in, tmp_path, clock) as (gate, remember),
         Site(faults, clock=clock.seconds) as site,
         way_out(by_proxy, site, clock, gate) as fetcher,
     ):
         start = f"https://{HOST}" if by_proxy else f"http://{HOST}:{site.port}"
-        worker = Worker(fetcher, gate, clock, seed)
+        worker = Worker(fetcher, remember, clock, seed)
         worker.week([f"{start}/sida/{n}" for n in range(4)] + [f"{start}/hemligt/a"])
         visits = list(site.visits)
         most_at_once = site.most_at_once
@@ -200,7 +226,8 @@ def test_a_week_is_polite(seed: int, by_proxy: bool) -> None:
     assert most_at_once == 1
     in_order = sorted(visits, key=lambda visit: visit.asked.began_at)
     for before, after in itertools.pairwise(in_order):
-        wish = [seconds for at, seconds in faults.wishes if at <= before.ended_at][-1]
+        # What a robots.txt asks for counts from the turn after its own.
+        wish = [seconds for at, seconds in faults.wishes if at <= before.asked.began_at][-1]
         assert after.asked.began_at - before.ended_at >= wish - 1e-6, (before, after)
     for told_at, until in faults.leave_alone_until:
         early = [v for v in in_order if told_at < v.asked.began_at < until - 1e-6]
@@ -212,20 +239,34 @@ def test_a_week_is_polite(seed: int, by_proxy: bool) -> None:
     assert worker.outcomes["robots_unreachable"] > 0
 
 
-def test_threads_that_want_the_same_host_take_turns() -> None:
+def test_programs_and_threads_that_want_the_same_host_take_turns(tmp_path: Path) -> None:
+    """Two programs on one store, four threads each, and a redirect that leads to the same host."""
     pause = 0.02
-    gate = MemoryGate(lambda: datetime.now(UTC), time.sleep, pause_seconds=pause)
     rules = FetchRules(timeout_seconds=5.0, allow_private=("127.0.0.1",))
-    with (
-        Site(lambda asked: Served(b"<h1>Granvik</h1>")) as site,
-        Site(lambda asked: Served(status=302, headers=[("Location", site.url())])) as other,
-        Fetcher(rules, gate=gate, clock=lambda: datetime.now(UTC)) as fetcher,
-        ThreadPoolExecutor(8) as pool,
-    ):
-        list(pool.map(fetcher.fetch, [site.url(), other.url()] * 12))
+    address = f"sqlite:///{tmp_path / 'turer.db'}"
+    with contextlib.ExitStack() as stack:
+        site = stack.enter_context(Site(lambda asked: Served(b"<h1>Granvik</h1>")))
+        leading = Served(status=302, headers=[("Location", site.url())])
+        other = stack.enter_context(Site(lambda asked: leading))
+        programs = []
+        for holder in ("ett", "två"):
+            database = open_database(address)
+            stack.callback(database.close)
+            gate = watch.HostGate(database, pause, holder, now)
+            programs.append(stack.enter_context(Fetcher(rules, gate=gate, clock=now)))
+        pool = stack.enter_context(ThreadPoolExecutor(8))
+        looks = [
+            pool.submit(programs[n % 2].fetch, (site if n % 3 else other).url()) for n in range(24)
+        ]
+        for look in looks:
+            look.result(timeout=30)
         for each in (site, other):
             assert each.most_at_once == 1
             visits = sorted(each.visits, key=lambda visit: visit.asked.began_at)
             for before, after in itertools.pairwise(visits):
                 assert after.asked.began_at - before.ended_at >= pause
-        assert (len(site.log), len(other.log)) == (24, 12)
+        assert (len(site.log), len(other.log)) == (24, 8)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

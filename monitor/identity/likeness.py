@@ -21,6 +21,9 @@ from monitor.text import heading_key
 _WORD = re.compile(r"\w+")
 _SMALL_PAGE = 20
 """Rarity is judged as if a page had at least this many initiatives."""
+_MANY_PAIRS = 400_000
+"""Above so many possible pairs only words that few say are followed, and no titles by letters."""
+_COMMON_WORD = 20
 _WORTH_A_LOOK = 0.5
 """Weight of shared words (a word that stands once on the page weighs 1) below which two differ."""
 
@@ -203,15 +206,19 @@ def plausible(left: Sequence[Face], right: Sequence[Face]) -> list[tuple[int, in
         for address in face.links:
             by_link[address].append(position)
     pairs: list[tuple[int, int]] = []
+    many = len(left) * len(right) > _MANY_PAIRS
     for position, face in enumerate(left):
         shared: dict[int, float] = defaultdict(float)
         for word, weight in _all_words(face).items():
-            for other, its in by_word.get(word, ()):
+            others = by_word.get(word, ())
+            if many and len(others) > _COMMON_WORD:
+                continue
+            for other, its in others:
                 shared[other] += min(weight, its)
         wanted = {other for other, weight in shared.items() if weight >= _WORTH_A_LOOK}
         for address in face.links:
             wanted.update(by_link.get(address, ()))
-        for other, rival in enumerate(right):
+        for other, rival in enumerate(() if many else right):
             if other not in wanted and fuzz.ratio(face.title, rival.title, score_cutoff=60):
                 wanted.add(other)
         pairs.extend((position, other) for other in sorted(wanted))

@@ -105,6 +105,8 @@ _MARGIN = 0.35
 _SURE = 2.2
 """Log-odds from which a pair needs no margin: one of the two IS it, and the likelier is told."""
 _EXACT_CERTAINTY = 0.999
+_MANY_PAIRS = 100_000
+"""Pairs of leftovers from which a title or a text that is alone of its kind decides at once."""
 _FEW_DEPARTED = 40
 """Up to so many departed initiatives are all compared; beyond, the nearest by title or text."""
 
@@ -207,6 +209,10 @@ class _Matcher:
         if self._free_new and self._free_old:
             self._by_key(self._free_old, _whole_key, several=True)
             self._by_key(self._free_old, _title_and_text, several=False)
+            if len(self._free_old) * len(self._free_new) > _MANY_PAIRS:
+                # A page of hundreds edited through and through: sure signs first, for speed.
+                self._by_key(self._free_old, lambda item: heading_key(item.title), several=False)
+                self._by_key(self._free_old, lambda item: same_key(item.description), several=False)
         if self._free_new and self._free_departed:
             self._come_back_unchanged()
         if self._free_new and (self._free_old or self._free_departed):

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from monitor.errors import UsageError
 from pipeline.visit import World
 from pipeline.watched import Watched, group_of
-from settings import PageSettings, Settings
+from settings import PageSettings, Settings, secret
 
 if TYPE_CHECKING:
     from pipeline.deliver import PostOffice
-
     from snapshots.database import Database
     from snapshots.watch import WatchedPage
 
@@ -66,7 +65,6 @@ class Installation:
 def install(settings: Settings, *, clock: Callable[[], datetime] = now) -> Installation:
     """Open the store (made and migrated where needed) and tell it what is watched, and for whom."""
     from pipeline.tell import sync_subscribers
-
     from snapshots import watch
     from snapshots.database import open_database
 
@@ -110,9 +108,33 @@ def look_out(installation: Installation, *, holder: str) -> World:
     return World(fetcher, installation.clock)
 
 
-def open_post_office(installation: Installation, world: World) -> PostOffice:
+def open_post_office(installation: Installation, world: World, *, holder: str) -> PostOffice:
     """The channels of every configured subscription. Asks the environment for their secrets."""
-    raise NotImplementedError
+    from notifications.email import MailServer
+    from pipeline.deliver import post_office
+
+    settings = installation.settings
+    mail = None
+    if settings.email is not None:
+        email = settings.email
+        mail = MailServer(
+            host=email.host,
+            port=email.port,
+            sender=email.sender,
+            security=email.security,
+            username=email.username,
+            password=secret(settings, email, "password_env") if email.password_env else "",
+            reply_to=email.reply_to,
+            ca_file=str(settings.fetch.ca_file or ""),
+        )
+    return post_office(
+        settings.subscriptions,
+        zone=settings.zone,
+        mail=mail,
+        poster=world.fetcher,
+        secrets=lambda one, name: secret(settings, one, cast(SecretName, name)),
+        public_url=settings.web.public_url,
+    )
 
 
 def _watched_page(page: PageSettings) -> WatchedPage:

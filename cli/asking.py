@@ -15,7 +15,8 @@ from monitor.model import KINDS
 app = Family()
 
 Since = Annotated[
-    str | None, typer.Option("--since", metavar="TID", help="från och med; ett datum är dess början")
+    str | None,
+    typer.Option("--since", metavar="TID", help="från och med; ett datum är dess början"),
 ]
 Until = Annotated[
     str | None, typer.Option("--until", metavar="TID", help="före; ett datum är dess slut")
@@ -124,7 +125,10 @@ def history_of(
             raise UsageError(
                 f"{initiative}: flera insatser har haft den titeln; välj id: {', '.join(found)}"
             )
-        document = history_document(history.life(conn, found[0]))
+        life = history.life(conn, found[0])
+        if life is None:
+            raise UsageError(f"{initiative}: insatsen finns inte längre efter en ny härledning")
+        document = history_document(life)
     if as_json:
         print_json(document)
     else:

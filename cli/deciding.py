@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,7 +31,7 @@ def quarantine_list(context: typer.Context, as_json: AsJson = False) -> None:
     settings = session(context).settings()
     with install(settings) as installation, installation.database.read() as conn:
         waiting = history.quarantined(conn)
-    documents = [
+    documents: list[dict[str, Any]] = [
         {
             "id": one.capture,
             "page": one.page,

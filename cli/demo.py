@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from asyncio import Server
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -192,7 +193,7 @@ def _mail_server(mailbox: Mailbox) -> Iterator[int]:
     controller = Controller(mailbox, hostname="127.0.0.1", port=0)
     controller.start()
     try:
-        assert controller.server is not None  # noqa: S101  started above
+        assert isinstance(controller.server, Server)  # noqa: S101  started above
         yield controller.server.sockets[0].getsockname()[1]
     finally:
         controller.stop()

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.frame import AsJson, Family, session
 from cli.output import note, print_json
 from cli.times import moment
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from pipeline.derive import Derived
 
 app = Family()
 
@@ -42,9 +48,9 @@ def import_files(
             note(f"{file}: hoppar över, inte .html, .txt, .warc eller .wacz")
         arriving = editions(found, watched, moment_given)
 
-        def tell(conn: object, derived: object) -> None:
+        def tell(conn: Connection, result: Derived) -> None:
             if notify:
-                tell_changes(conn, watched, derived, settings.subscriptions, now=now())  # type: ignore[arg-type]
+                tell_changes(conn, watched, result, settings.subscriptions, now=now(), cause="late")
 
         total = len(found.plain)
         result = import_editions(
@@ -66,7 +72,7 @@ def import_files(
     return int(bool(result.quarantined))
 
 
-def _progress(total: int) -> object:
+def _progress(total: int) -> Callable[[int], None]:
     """A line on standard error that grows, where somebody looks."""
 
     def show(done: int) -> None:

@@ -38,6 +38,17 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("init", "cli.init", "skriv en kommenterad konfiguration"),
     Entry("extract", "cli.reading", "visa vad som går att läsa ur en fil eller sida; sparar inget"),
     Entry("diff", "cli.reading", "jämför två filer eller sidor; sparar inget"),
+    Entry("check", "cli.work", "titta nu, vad tidtabellen än säger"),
+    Entry("run", "cli.work", "arbeta: tidtabell, hämtningar, utskick, hälsoadresser"),
+    Entry("import", "cli.keeping", "fyll på med gamla hämtningar ur filer och mappar"),
+    Entry("changes", "cli.asking", "lista ändringarna"),
+    Entry("history", "cli.asking", "visa en insats hela liv"),
+    Entry("show", "cli.asking", "visa sidans insatser nu, eller som de stod då"),
+    Entry("deliver", "cli.work", "skicka det som ska ut nu"),
+    Entry("deliveries", "cli.work", "vad som har sagts till vem; gör om det som dog"),
+    Entry("quarantine", "cli.deciding", "det som väntar på granskning"),
+    Entry("rebuild", "cli.keeping", "härled allt igen ur det som är sparat"),
+    Entry("demo", "cli.demo", "visa allt på en liten påhittad stads sida"),
 )
 
 

@@ -60,7 +60,6 @@ def diff(
 ) -> int:
     """Jämför två filer eller sidor. Sparar inget, och säger aldrig «tillbaka på sidan»."""
     from monitor.extract import extract as read
-
     from presentation.documents import change_document
 
     here = session(context)

@@ -15,6 +15,8 @@ from cli.output import note, print_json
 from cli.times import moment
 
 if TYPE_CHECKING:
+    from pipeline.check import Checked
+    from pipeline.deliver import Delivered
     from scheduler import Listener, Worker
     from settings import Settings
 
@@ -45,13 +47,13 @@ def check(
             for page in chosen:
                 checked = look_and_plan(installation, page, world)
                 with installation.database.read() as conn:
-                    changes = history.changes_by_id(conn, checked.changes)
+                    found = history.changes_by_id(conn, checked.changes)
                 documents.append(
                     check_document(
                         page.id,
                         checked.outcome,
                         checked.snapshot,
-                        changes,
+                        found,
                         checked.reasons,
                         checked.captured_at,
                     )
@@ -100,7 +102,7 @@ def employ(
             yield Worker(
                 installation,
                 world,
-                open_post_office(installation, world),
+                open_post_office(installation, world, holder=holder),
                 holder,
                 listener,
                 tick_seconds or TICK_SECONDS,
@@ -122,16 +124,16 @@ def _health(settings: Settings, worker: Worker) -> Iterator[None]:
         yield
 
 
-def _log_look(checked: object) -> None:
-    from presentation.terminal import look_line
+def _log_look(checked: Checked) -> None:
+    from presentation.reports import look_line
 
-    note(look_line(checked))
+    note(look_line(checked.page.id, checked.outcome, len(checked.changes), checked.reasons))
 
 
-def _log_delivery(delivered: object) -> None:
-    from presentation.terminal import delivery_line
+def _log_delivery(delivered: Delivered) -> None:
+    from presentation.reports import delivery_line
 
-    note(delivery_line(delivered))
+    note(delivery_line(delivered.sent, delivered.waiting, delivered.dead))
 
 
 @app.command("deliver")
@@ -144,8 +146,7 @@ def deliver(
 ) -> int:
     """Skicka det som ska ut nu, en gång, och ta upp det som ett dödat program hade i handen."""
     from pipeline.deliver import deliver as send
-
-    from presentation.terminal import delivery_line
+    from presentation.reports import delivery_line
     from scheduler import holder_name
     from settings import require_secrets
     from wiring import install, look_out, open_post_office
@@ -158,16 +159,18 @@ def deliver(
     def clock() -> datetime:
         return fixed or real_now()
 
-    with install(settings) as installation:
-        world = look_out(installation, holder=holder_name())
+    holder = holder_name()
+    with install(settings, clock=clock) as installation:
+        world = look_out(installation, holder=holder)
         try:
-            result = send(installation.database, open_post_office(installation, world), clock)
+            office = open_post_office(installation, world, holder=holder)
+            result = send(installation.database, office, clock)
         finally:
             world.fetcher.close()
     if as_json:
         print_json({"sent": result.sent, "waiting": result.waiting, "dead": result.dead})
     else:
-        print(delivery_line(result))
+        print(delivery_line(result.sent, result.waiting, result.dead))
     return int(bool(result.dead or result.failed))
 
 
@@ -175,7 +178,7 @@ def deliver(
 def deliveries_list(context: typer.Context, as_json: AsJson = False) -> None:
     """Alla utskick: till vem, läge, försök och senaste fel."""
     from notifications import outbox
-    from presentation.terminal import delivery_rows
+    from presentation.reports import delivery_rows
     from wiring import install
 
     settings = session(context).settings()

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from monitor.errors import UsageError
 from pipeline.derive import Derived, derive
 from pipeline.watched import Watched
-from snapshots import derived, facts, history, warc, watch
+from snapshots import derived, facts, history, watch
 from snapshots.database import Database
 
 PLAIN = {".html": "text/html", ".htm": "text/html", ".txt": "text/plain"}
@@ -71,7 +71,9 @@ def time_in_name(name: str) -> datetime | None:
         found = stamp.match(name)
         if found:
             try:
-                return datetime(*(int(group) for group in found.groups()), tzinfo=UTC)  # type: ignore[arg-type]
+                year, month, day, *clock = (int(group) for group in found.groups())
+                hour, minute, second = clock or (0, 0, 0)
+                return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
             except ValueError:
                 return None
     return None
@@ -109,6 +111,8 @@ def editions(found: Found, page: Watched, at: datetime | None) -> Iterator[Editi
     for moment, path in dated:
         content_type = PLAIN[path.suffix.lower()]
         yield Edition(moment, _read(path), content_type, None, "file")
+    if found.archives:
+        from snapshots import warc  # late: few have archives, and warcio costs start-up
     for path in found.archives:
         for response in warc.responses(path, page.url):
             yield Edition(

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
-from presentation.terminal import change_lines, local
+from monitor.model import Reason
+from presentation.terminal import OUTCOMES, change_lines, local
 
 Document = Mapping[str, Any]
 
@@ -17,6 +18,13 @@ STATUSES = {"ongoing": "pågår", "developing": "utvecklas", "partnership": "par
 def status_word(status: str | None) -> str:
     """The Swedish word of a status; a profile's own status is its own word."""
     return STATUSES.get(status or "", status or "okänd status")
+
+
+def look_line(page: str, outcome: str, changes: int, reasons: Sequence[Reason]) -> str:
+    """One look, on one line of the worker's log."""
+    count = f", {changes} ändringar" if changes else ""
+    why = "; ".join(f"{reason.code}: {reason.text}" for reason in reasons)
+    return f"{page}: {OUTCOMES[outcome]}{count}{' – ' + why if why else ''}"
 
 
 def delivery_line(sent: int, waiting: int, dead: int) -> str:

@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection, Engine
 from monitor.errors import ConfigurationError, StoreBusy, StoreError
 from snapshots import ledger
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest migration; a test holds it equal to what is in migrations/versions."""
 BUSY_TIMEOUT_SECONDS: Final = 10.0
 """How long a write waits for another program that writes."""
@@ -66,6 +66,15 @@ class Database:
         written last, just before the commit.
         """
         return self._write()
+
+    def trouble(self) -> str | None:
+        """None where the database can be written and its tables are those of this version."""
+        try:
+            with self.write() as conn:
+                found = revision_of(conn)
+        except StoreError as error:
+            return str(error)
+        return None if found == HEAD else f"databasen har version {found}, programmet {HEAD}"
 
     def close(self) -> None:
         """Let go of every connection."""

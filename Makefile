@@ -73,14 +73,12 @@ all: check test slow
 
 # --- measure -----------------------------------------------------------------------------------
 
-BENCHMARKS = $(filter-out benchmarks/__init__.py,$(wildcard benchmarks/*.py))
+# Every module of benchmarks/ that can be run; make bench BENCH=identity.speed runs one.
+BENCH = $(shell grep -rl '^if __name__' benchmarks --include='*.py' | sort \
+          | sed 's,^benchmarks/,,; s,\.py$$,,; s,/__main__$$,,; s,/,.,g')
 
 bench: $(DEV)
-	@for file in $(BENCHMARKS); do \
-	  if grep -q '__main__' $$file; then \
-	    name=$$(basename $$file .py); echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; \
-	  fi; \
-	done
+	@for name in $(BENCH); do echo "== $$name"; $(PY) -m benchmarks.$$name $(ARGS) || exit 1; done
 
 fuzz: $(DEV)
 	@$(PY) -m tests.fuzz $(ARGS)

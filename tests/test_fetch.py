@@ -95,6 +95,7 @@ def test_a_page_comes_with_its_exact_bytes_and_headers() -> None:
         ("identity", PAGE),
         ("", PAGE),
     ],
+    ids=["gzip", "x-gzip", "two members", "padded", "deflate", "bare deflate", "identity", "none"],
 )
 def test_a_packed_page_is_unpacked_and_its_wire_bytes_kept(encoding: str, wire: bytes) -> None:
     headers = [HTML, ("Content-Encoding", encoding)]

@@ -14,6 +14,7 @@ from snapshots import derived, facts, history, watch
 from snapshots.database import Database
 from snapshots.facts import Anchor, NewCapture
 from snapshots.history import Wanted
+from snapshots.search import search, stem
 from snapshots.watch import WatchedPage
 from tests.support.editions import ERROR_PAGE, START, looks_at, page
 from tests.test_store_fold import fold
@@ -220,6 +221,32 @@ def test_coverage_counts_looks_and_the_longest_blind_gap(store: Database) -> Non
         assert history.last_good_looks(conn) == {"granvik": START + 6 * HOUR}
 
 
+def test_search_finds_every_version_of_a_swedish_word(store: Database) -> None:
+    looked(store, *editions())
+    with store.read() as conn:
+        (moved,) = {one.id for one in search(conn, "slingan")}
+        assert history.lives_named(conn, SLINGA.title) == (moved,)
+        (one,) = search(conn, "slinga 2")
+        assert one.initiative.description == "Slingan ska bli 2 km."
+        assert (one.page, one.since, one.until) == ("granvik", START, START + HOUR)
+        assert {one.initiative.title for one in search(conn, "TRÄDEN")} == {TORG.title}
+        assert search(conn, "trad") == ()
+        assert search(conn, "slinga bokbuss") == ()
+        assert search(conn, " ?* ") == ()
+        assert search(conn, "\" OR NEAR( ' ; DROP") == ()
+        assert len(search(conn, "vi", limit=1)) <= 1
+
+
+def test_search_works_without_an_index(sqlite_store: Database) -> None:
+    looked(sqlite_store, *editions())
+    with sqlite_store.write() as conn:
+        with_index = search(conn, "slingan")
+        conn.exec_driver_sql("DROP TRIGGER item_search_came")
+        conn.exec_driver_sql("DROP TABLE item_search")
+        assert search(conn, "slingan") == with_index
+        assert search(conn, "träden slinga") == ()
+
+
 @pytest.mark.parametrize("seed", [21, 22])
 def test_as_of_any_look_is_what_the_fold_held_then(store: Database, seed: int) -> None:
     new = looks_at(seed)
@@ -242,3 +269,17 @@ def test_as_of_any_look_is_what_the_fold_held_then(store: Database, seed: int) -
             if not any(moment <= at for moment in late) or at > max(late):
                 assert titles == [track.initiative.title for track in held.present]
                 assert shown.last == held.last_good
+
+
+@pytest.mark.parametrize(
+    ("word", "rest"),
+    [
+        ("skolorna", "skol"),
+        ("cyklar", "cykl"),
+        ("slingan", "sling"),
+        ("träden", "träd"),
+        ("ö", "ö"),
+    ],
+)
+def test_an_ending_is_taken_off_a_word(word: str, rest: str) -> None:
+    assert stem(word) == rest

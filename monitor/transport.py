@@ -156,6 +156,9 @@ class _Stream(httpcore.NetworkStream):
         except OSError as error:
             leash.ended = True
             raise httpcore.ReadError(str(error)) from error
+        if not data:
+            # An end that our own closing down made must not pass for the end of a body.
+            self._sockets.check()
         leash.took(len(data))
         return data
 

@@ -22,8 +22,15 @@ import reference  # noqa: E402
 SETTINGS = {f"{table}.{key}" for table, keys in settings.KEYS.items() if table for key in keys}
 
 
+ROOMS = "monitor|snapshots|presentation|notifications|pipeline|web|cli"
+
+
+def read(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
 def text(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
+    return read(ROOT / name)
 
 
 @pytest.mark.parametrize("name", reference.REFERENCE)
@@ -41,7 +48,7 @@ def test_every_environment_variable_is_documented_and_the_other_way_round() -> N
     named = {
         found
         for file in [ROOT / "settings.py", *ROOT.glob("cli/*.py")]
-        for found in re.findall(r'_VARIABLE = "(\w+)"', file.read_text(encoding="utf-8"))
+        for found in re.findall(r'_VARIABLE = "(\w+)"', read(file))
     }
     assert documented == named
 
@@ -50,7 +57,7 @@ def test_every_command_shown_exists_with_its_options() -> None:
     known = text("docs/commands.md")
     names = {entry.name for entry in COMMANDS}
     for file in DOCS:
-        for line in re.findall(r"^\$ (visionsvakt .*)$", file.read_text(encoding="utf-8"), re.M):
+        for line in re.findall(r"^\$ (visionsvakt .*)$", read(file), re.M):
             words = shlex.split(line, comments=True)[1:]
             assert words[0] in names, f"{file.name}: {line}"
             section = known.split(f"## visionsvakt {words[0]}\n")[1].split("\n## visionsvakt ")[0]
@@ -60,22 +67,21 @@ def test_every_command_shown_exists_with_its_options() -> None:
 
 def test_every_link_leads_somewhere() -> None:
     for file in DOCS:
-        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", file.read_text(encoding="utf-8")):
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", read(file)):
             if not re.match(r"[a-z]+:", target):
                 assert (file.parent / target).exists(), f"{file.name}: {target}"
 
 
 def test_every_file_and_folder_named_exists() -> None:
     for file in DOCS:
-        named = re.findall(r"`((?:[\w-]+/)+[\w.-]*|[\w-]+\.py)`", file.read_text(encoding="utf-8"))
+        named = re.findall(rf"`((?:{ROOMS}|docs|ops|tests)/[\w./-]*|[\w-]+\.py)`", read(file))
         for name in named:
             assert (ROOT / name).exists() or (file.parent / name).exists(), f"{file.name}: {name}"
 
 
 def test_every_module_and_function_named_with_dots_exists() -> None:
-    rooms = "monitor|snapshots|presentation|notifications|pipeline|settings|web|cli"
     for file in DOCS:
-        for dotted in re.findall(rf"`((?:{rooms})\.[\w.]+)`", file.read_text(encoding="utf-8")):
+        for dotted in re.findall(rf"`((?:{ROOMS}|settings)\.[\w.]+)`", read(file)):
             path = ROOT / dotted.replace(".", "/")
             if dotted.endswith(".py") or path.with_suffix(".py").exists() or path.is_dir():
                 continue
@@ -83,7 +89,7 @@ def test_every_module_and_function_named_with_dots_exists() -> None:
                 continue
             module, name = path.parent.with_suffix(".py"), path.name
             assert module.exists(), f"{file.name}: {dotted}"
-            source = module.read_text(encoding="utf-8")
+            source = read(module)
             assert re.search(rf"\b(def|class) {name}\b|^{name}\b", source, re.M), (
                 f"{file.name}: {dotted}"
             )
@@ -96,7 +102,7 @@ def test_the_first_page_fits_on_a_page() -> None:
 def test_every_make_target_named_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", text("Makefile"), re.M))
     for file in DOCS:
-        named = re.findall(r"(?:`|^\$ )make ([a-z]+)\b", file.read_text(encoding="utf-8"), re.M)
+        named = re.findall(r"(?:`|^\$ )make ([a-z]+)\b", read(file), re.M)
         assert set(named) <= targets, file.name
 
 

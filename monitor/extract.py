@@ -27,7 +27,7 @@ from monitor.furniture import (
 )
 from monitor.grammar import Parse, Pattern, Span, Unit, agree, parse
 from monitor.model import Initiative, Link, Profile, Reading, Section, Source
-from monitor.outline import Block, Outline, RawLink, read_html, read_whole_body
+from monitor.outline import Block, Elements, Outline, RawLink, read_html, read_whole_body
 from monitor.plaintext import looks_like_html, read_text
 from monitor.sniff import cut_ending, not_a_page, too_tangled
 from monitor.text import heading_key, same_key
@@ -237,7 +237,7 @@ class _Page:
 
     def _keep_quiet(self) -> None:
         quiet, outline = self.quiet, self.outline
-        asides = {n for n, e in enumerate(outline.elements) if e.tag in ("aside", "thead")}
+        asides = _in_asides(outline.elements)
         for number in range(outline.start, self.stop):
             block = self.blocks[number]
             text = block.text
@@ -253,21 +253,19 @@ class _Page:
                     quiet[number] = "icon"
                 elif "/button" in block.look and is_control(text):
                     quiet[number] = "control"
-            if asides and not asides.isdisjoint(block.path):
-                inside = {outline.elements[n].tag for n in block.path}
-                if "thead" in inside:
-                    quiet[number] = "column heading"
-                elif not inside & {"li", "article", "details", "tr", "dd"}:
-                    quiet[number] = "aside"
+            if asides and block.place in asides:
+                quiet[number] = "aside"
         self._quiet_column_rows()
 
     def _quiet_column_rows(self) -> None:
         """A first table row whose cells are all column names, though none of them is a `th`."""
-        rows: dict[int, list[int]] = {}
         elements = self.outline.elements
+        if "tr" not in elements.tags:
+            return
+        rows: dict[int, list[int]] = {}
         for number in range(self.outline.start, self.stop):
-            for place in reversed(self.blocks[number].path):
-                if elements[place].tag == "tr":
+            for place in reversed(elements.path(self.blocks[number].place)):
+                if elements.tags[place] == "tr":
                     rows.setdefault(place, []).append(number)
                     break
         for numbers in rows.values():
@@ -581,6 +579,21 @@ class _Page:
             ending=ending,
             password=password,
         )
+
+
+def _in_asides(elements: Elements) -> frozenset[int]:
+    """The elements inside an aside that is not itself inside an item."""
+    if "aside" not in elements.tags:
+        return frozenset()
+    found: set[int] = set()
+    items: set[int] = set()
+    for number, tag in enumerate(elements.tags):
+        parent = elements.parents[number]
+        if tag in ("li", "article", "details", "tr", "dd") or parent in items:
+            items.add(number)
+        elif tag == "aside" or parent in found:
+            found.add(number)
+    return frozenset(found)
 
 
 class _Ordinals:

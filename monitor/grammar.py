@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from monitor.furniture import is_box, is_marker
-from monitor.outline import Block, Element
+from monitor.outline import Block, Elements
 
 LONGEST_TITLE = 180
 _LONG_SENTENCE = 90
@@ -76,7 +76,7 @@ class Span:
     """The blocks of one section: `first` up to, not with, `end`. `quiet` ones are never content."""
 
     blocks: Sequence[Block]
-    elements: Sequence[Element]
+    elements: Elements
     first: int
     end: int
     quiet: Mapping[int, str]
@@ -219,12 +219,12 @@ def _drop(span: Span, number: int) -> int:
     while number > span.first and (number - 1) in span.quiet:
         number -= 1
         rise = min(rise, span.blocks[number].rise)
-    return len(block.path) - rise
+    return block.depth - rise
 
 
 def _classes(span: Span, number: int) -> str | None:
-    path = span.blocks[number].path
-    return " ".join(span.elements[path[-1]].classes.split()) if path else None
+    place = span.blocks[number].place
+    return span.elements.classes(place) if place >= 0 else None
 
 
 def _titles(span: Span, pattern: Pattern) -> list[int]:
@@ -329,7 +329,7 @@ def _reach(
         before.append(front[::-1])
         end = titles[k + 1] if k + 1 < len(titles) else span.end
         mine, next_to = [], []
-        low = len(blocks[title].path) + 1
+        low = blocks[title].depth + 1
         for n in range(title + 1, end):
             low = min(low, blocks[n].rise)
             if low > depth:
@@ -370,45 +370,39 @@ def _is_flat(
 def _missed_units(span: Span, titles: Sequence[int]) -> list[int]:
     """In nested pages: further elements of the units' kind, whose first block looks otherwise."""
     blocks, elements = span.blocks, span.elements
-    depths = _depths(span, titles)
-    owned: dict[int, tuple[int, int]] = {}
     inside, _, before = _reach(span, titles)
     taken = set(titles)
     for k in range(len(titles)):
         taken.update(inside[k])
         taken.update(before[k])
-    kinds: dict[tuple[int, ...], set[tuple[str, str]]] = {}
-    for k, title in enumerate(titles):
-        path, depth = blocks[title].path, depths[k]
-        if depth < len(path):
-            element = elements[path[depth]]
-            kinds.setdefault(path[:depth], set()).add((element.tag, _class_key(element)))
-    if not kinds:
+    loose = [n for n in range(span.first, span.end) if n not in taken and n not in span.quiet]
+    if not loose:
         return []
+    kinds: dict[int, set[tuple[str, str]]] = {}
+    for title, depth in zip(titles, _depths(span, titles), strict=True):
+        path = elements.path(blocks[title].place)
+        if depth < len(path):
+            container = path[depth - 1] if depth else -1
+            kinds.setdefault(container, set()).add(_kind(elements, path[depth]))
     more: list[int] = []
-    seen: set[int] = set(owned)
-    for n in range(span.first, span.end):
-        if n in taken or n in span.quiet:
-            continue
-        path = blocks[n].path
-        for depth in range(len(path) - 1, -1, -1):
-            kind = kinds.get(path[:depth])
-            if kind is None:
+    seen: set[int] = set()
+    for n in loose:
+        for element in reversed(elements.path(blocks[n].place)):
+            if (kind := kinds.get(elements.parents[element])) is None:
                 continue
-            element = elements[path[depth]]
-            alike = any(
-                element.tag == tag and (tag in _ROWS or _class_key(element) == classes)
-                for tag, classes in kind
+            alike = _kind(elements, element) in kind or (
+                elements.tags[element] in _ROWS
+                and any(tag == elements.tags[element] for tag, _ in kind)
             )
-            if alike and path[depth] not in seen and _could_be_title(blocks[n]):
+            if alike and element not in seen and _could_be_title(blocks[n]):
                 more.append(n)
-            seen.add(path[depth])
+            seen.add(element)
             break
     return more
 
 
-def _class_key(element: Element) -> str:
-    return " ".join(element.classes.split())
+def _kind(elements: Elements, number: int) -> tuple[str, str]:
+    return elements.tags[number], elements.classes(number)
 
 
 def _could_be_title(block: Block) -> bool:

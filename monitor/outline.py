@@ -1,12 +1,17 @@
 """HTML -> one flat outline: the page's texts in reading order, each with its place in the tree.
 
-The outline is a list of blocks. A block is one run of text between two block boundaries (a paragraph,
-a heading, a list item's own text, a cell). Its `path` holds the numbers of the elements around it, and
-`rise` says how many of them it shares with the block before: with `rise` alone one can tell, without
-the tree, which blocks lie inside the same element. `look` is the chain of tags down to the text.
+The outline is a list of blocks. A block is one run of text between two block boundaries (a
+paragraph, a heading, a list item's own text, a cell). `place` is the element it stands in, `depth` how
+many elements are around it, and `rise` how many of them it shares with the block before: with `rise`
+alone one can tell, without the tree, which blocks lie inside the same element. `look` is the chain of
+tags down to the text.
 
 Nothing is judged here: menus, page header and footer are left out by their roles, everything else is
 kept. Hidden, collapsed and aria-hidden panels are kept too, since folding is only presentation.
+
+Speed: this runs on every changed page, and each touch of a node costs. So one loop walks the tree
+once, ordinary elements are never asked for attributes (the few with a telling attribute are looked up
+beforehand), and an element that holds one text only is written down without descending.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from monitor.furniture import is_icon, is_symbol, says_outside, without_mark
 from monitor.text import tidy
 
-MAX_DEPTH = 200
+MAX_DEPTH = 400
 """Elements nested deeper than this are read, but no longer told apart."""
 MAX_NODES = 500_000
 BREAK = "\x00"
@@ -44,31 +49,65 @@ class Lead(NamedTuple):
 
 class Block(NamedTuple):
     text: str
-    path: tuple[int, ...]
+    place: int
+    """The number of the innermost element around it; -1: none."""
+    depth: int
     rise: int
     look: str
     level: int
+    """1-6 inside a heading, else 0."""
     links: tuple[RawLink, ...]
     bare: bool
     """Nothing but links."""
     lead: Lead | None
     ref: str | None
     """The id of the panel this block's control opens."""
-    head: bool
+    head: bool = False
     """A column heading of a table."""
 
     @property
     def drop(self) -> int:
         """How many elements begin with this block: 2 for the first paragraph of a list item."""
-        return len(self.path) - self.rise
+        return self.depth - self.rise
 
 
-class Element(NamedTuple):
-    tag: str
-    role: str
-    id: str
-    classes: str
-    labelled_by: str = ""
+class Elements:
+    """The elements around the blocks, by number; a parent's number is lower than its children's."""
+
+    __slots__ = ("nodes", "parents", "tags")
+
+    def __init__(self) -> None:
+        self.tags: list[str] = []
+        self.parents: list[int] = []
+        self.nodes: list[LexborNode | None] = []
+
+    def add(self, tag: str, parent: int, node: LexborNode | None = None) -> int:
+        self.tags.append(tag)
+        self.parents.append(parent)
+        self.nodes.append(node)
+        return len(self.tags) - 1
+
+    def attribute(self, number: int, name: str) -> str:
+        node = self.nodes[number]
+        return (node.attributes.get(name) or "") if node is not None else ""
+
+    def classes(self, number: int) -> str:
+        """The class attribute with its white space folded: class attributes may hold line breaks."""
+        return " ".join(self.attribute(number, "class").split())
+
+    def path(self, number: int) -> list[int]:
+        """The elements from the outermost down to `number`."""
+        found = []
+        while number >= 0:
+            found.append(number)
+            number = self.parents[number]
+        found.reverse()
+        return found
+
+    def inside(self, number: int, outer: int) -> bool:
+        while number > outer:
+            number = self.parents[number]
+        return number == outer
 
 
 class Outline(NamedTuple):
@@ -76,7 +115,7 @@ class Outline(NamedTuple):
 
     kind: str
     blocks: list[Block]
-    elements: list[Element]
+    elements: Elements
     title: str
     """The content's h1, or ""."""
     start: int
@@ -91,18 +130,17 @@ class Outline(NamedTuple):
 
 
 _INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd mark nobr q rb rp rt ruby s"
-    " samp small span strike strong sub sup time tt u var".split()
+    "a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd mark nobr q rb rp rt"
+    " ruby s samp small span strike strong sub sup time tt u var wbr".split()
 )
 _SKIP = frozenset(
-    "script style template noscript head title meta link iframe object embed video audio canvas map"
-    " select option datalist textarea input progress meter math frameset -comment -doctype nav"
-    " search".split()
+    "script style template noscript head title meta link iframe object embed video audio canvas"
+    " map select option datalist textarea input progress meter math frameset nav search hr"
+    " -comment -doctype".split()
 )
-_SKIPPED_ROLES = frozenset(
-    "navigation search banner contentinfo alert menu menubar alertdialog".split()
-)
+_SKIPPED_ROLES = ("navigation", "search", "banner", "contentinfo", "alert", "menu", "menubar")
 _TELLING_ROLES = ("heading", "button", "tab")
+_SPECIAL = "[role], [aria-controls], [aria-hidden=true]"
 _SECTIONING = frozenset(("article", "section", "aside", "li", "details", "td", "dd"))
 _LEVELS = {f"h{n}": n for n in range(1, 7)}
 _BOLD = frozenset(("strong", "b"))
@@ -110,19 +148,21 @@ _ENDS_SENTENCE = (".", "!", "?", ":", "…", ".”", '."', ".»", ".)")
 _SEPARATORS = " \n\x00,;|·•/–—-&+"
 _COOKIES = re.compile(r"\b(?:kakor|cookies?|informasjonskapsler|evästei)", re.IGNORECASE)
 _PARAGRAPHS = frozenset(
-    ("p", "h1", "h2", "h3", "h4", "h5", "h6", "summary", "button", "dt", "blockquote", "figcaption")
+    "p h1 h2 h3 h4 h5 h6 summary button dt blockquote figcaption heading tab".split()
 )
 
-_SKIPPING, _INLINED, _BLOCK, _BR, _LINK, _IMAGE, _SVG, _TEXT = range(8)
+_TEXT, _SKIPPING, _INLINED, _LINK, _BR, _PICTURE, _BLOCK, _LANDMARK = range(8)
 _KINDS = (
     dict.fromkeys(_SKIP, _SKIPPING)
     | dict.fromkeys(_INLINE, _INLINED)
-    | {"br": _BR, "a": _LINK, "img": _IMAGE, "svg": _SVG, "-text": _TEXT, "wbr": _INLINED}
+    | dict.fromkeys(("header", "footer", "dialog"), _LANDMARK)
+    | {"br": _BR, "a": _LINK, "img": _PICTURE, "svg": _PICTURE, "-text": _TEXT}
 )
-
-_NO_ATTRIBUTES: dict[str, str | None] = {}
+_new_block = tuple.__new__
+"""`Block._make` without its checks: blocks are made by the hundred."""
 
 Inline = tuple[tuple[str, int], ...]
+Attributes = dict[str, str | None]
 
 
 class _OpenLink:
@@ -139,50 +179,38 @@ class _OpenLink:
 class _Scribe:
     """Gathers the pieces of the block being read, and writes it down at the next boundary."""
 
+    __slots__ = ("blocks", "link_ref", "links", "open_link", "pieces", "places")
+
     def __init__(self) -> None:
         self.blocks: list[Block] = []
-        self.elements: list[Element] = []
-        self.path: tuple[int, ...] = ()
-        self.look = ""
-        self.level = 0
-        self.low = 0
-        self.inline: Inline = ()
         self.pieces: list[str] = []
         self.places: list[Inline] = []
         self.links: list[tuple[int, int, RawLink]] = []
         self.open_link: _OpenLink | None = None
-        self.ref: str | None = None
         self.link_ref: str | None = None
 
-    # -- pieces
+    # -- links
 
-    def add(self, text: str) -> None:
-        if self.pieces or not text.isspace():
-            self.pieces.append(text)
-            self.places.append(self.inline)
-
-    def begin_link(self, href: str, label: str, marked: bool) -> None:
-        self.open_link = _OpenLink(len(self.pieces), href, label, marked)
+    def add_link(self, first: int, href: str, label: str, marked: bool) -> None:
+        """The pieces from `first` on are a link's."""
+        pieces = self.pieces
+        raw = pieces[first] if len(pieces) == first + 1 else "".join(pieces[first:])
+        text = tidy(raw.replace(BREAK, " "))
+        clean, outside = without_mark(text)
+        if clean != text:
+            place = self.places[first] if first < len(self.places) else ()
+            pieces[first:] = [(" " if raw[:1].isspace() else "") + clean]
+            self.places[first:] = [place]
+        clean = clean or label
+        if clean:
+            self.links.append((first, len(pieces), RawLink(clean, href, marked or outside)))
 
     def end_link(self) -> None:
         link = self.open_link
         self.open_link = None
-        if link is None:
-            return
-        first = link.first
-        raw = "".join(self.pieces[first:]).replace(BREAK, " ")
-        text = tidy(raw)
-        clean, outside = without_mark(text)
-        if clean != text:
-            place = self.places[first] if first < len(self.places) else self.inline
-            lead = " " if raw[:1].isspace() else ""
-            self.pieces[first:] = [lead + clean]
-            self.places[first:] = [place]
-        if not clean and not link.blocks:
-            clean = link.label
-        if clean:
-            raw_link = RawLink(clean, link.href, link.marked or outside)
-            self.links.append((first, len(self.pieces), raw_link))
+        if link is not None:
+            label = "" if link.blocks else link.label
+            self.add_link(min(link.first, len(self.pieces)), link.href, label, link.marked)
 
     def mark_link(self) -> None:
         """An icon's name said that the link it stands in (or just after) leads outside."""
@@ -194,48 +222,76 @@ class _Scribe:
 
     # -- blocks
 
-    def flush(self) -> None:
-        pieces = self.pieces
-        if self.open_link is not None and pieces:
-            # A link around whole blocks: each of them is plain text, the first gives it its words.
-            link = self.open_link
-            text = tidy("".join(pieces[link.first :]).replace(BREAK, " "))
-            if text and not link.blocks:
-                self.links.append((link.first, len(pieces), RawLink(text, link.href, link.marked)))
-            link.blocks += 1
-            link.first = 0
-        if not pieces:
-            if self.links:
-                self._write("", (), tuple(link for _, _, link in self.links), None, bare=True)
-                self.links = []
-            return
-        if len(pieces) == 1:
-            text = tidy(pieces[0].replace(BREAK, " "))
-            if text:
-                self._write(text, self.places[0], tuple(link for _, _, link in self.links), None)
-        else:
-            self._flush_many()
-        self.pieces = []
-        self.places = []
+    def write(self, place: int, depth: int, rise: int, look: str, level: int, ref: str | None) -> None:
+        """The pieces gathered are a block's."""
+        if self.open_link is not None:
+            self._divide_link(self.open_link)
+        where = _Where(place, depth, rise, look, level, self.link_ref or ref)
+        if len(self.pieces) == 1:
+            text = tidy(self.pieces[0].replace(BREAK, " "))
+            if text or self.links:
+                links = tuple(link for _, _, link in self.links)
+                self._add(where, text, self.places[0], links, bool(links), None)
+        elif self.pieces:
+            self._write_many(where)
+        elif self.links:
+            self._add(where, "", (), tuple(link for _, _, link in self.links), True, None)
+        self.pieces.clear()
+        self.places.clear()
         self.links = []
         self.link_ref = None
 
-    def _flush_many(self) -> None:
+    def _add(
+        self,
+        where: _Where,
+        text: str,
+        wrap: Inline,
+        links: tuple[RawLink, ...],
+        bare: bool,
+        lead: Lead | None,
+    ) -> None:
+        look = where.look
+        for tag, _ in wrap:
+            look += "/" + tag
+        place, depth, rise, _, level, ref = where
+        self.blocks.append(
+            _new_block(
+                Block, (text, place, depth, rise, look, level, links, bare, lead, ref, False)
+            )
+        )
+
+    def _divide_link(self, link: _OpenLink) -> None:
+        """A link around whole blocks: each of them is plain text, the first gives it its words."""
+        if not self.pieces:
+            return
+        text = tidy("".join(self.pieces[link.first :]).replace(BREAK, " "))
+        if text and not link.blocks:
+            self.links.append(
+                (link.first, len(self.pieces), RawLink(text, link.href, link.marked))
+            )
+        link.blocks += 1
+        link.first = 0
+
+    def _write_many(self, where: _Where) -> None:
         pieces, links = self.pieces, self.links
-        if len(links) > 0:
+        if links:
             self._drop_loose_marks()
         for number, piece in enumerate(pieces):
-            if len(piece) < 100 and self.places[number] and is_icon(piece.strip()):
+            if self.places[number] and len(piece) < 100 and is_icon(piece.strip()):
                 pieces[number] = ""
-        if links and self.elements and not self._in_paragraph():
+        if links and where.look.rsplit("/", 1)[-1] not in _PARAGRAPHS:
             before, after = self._bare_ends()
             if before or after:
-                self._flush_parts(before, after)
+                begin = links[before - 1][1] if before else 0
+                end = links[len(links) - after][0] if after else len(pieces)
+                for first, last in ((0, begin), (begin, end), (end, len(pieces))):
+                    if first < last:
+                        written = len(self.blocks)
+                        self._write_span(where, first, last)
+                        if len(self.blocks) > written:
+                            where = where._replace(rise=where.depth)
                 return
-        self._flush_span(0, len(pieces))
-
-    def _in_paragraph(self) -> bool:
-        return bool(self.path) and self.elements[self.path[-1]].tag in _PARAGRAPHS
+        self._write_span(where, 0, len(pieces))
 
     def _drop_loose_marks(self) -> None:
         """«Länk till annan webbplats» right after a link, outside its element."""
@@ -259,53 +315,28 @@ class _Scribe:
     def _bare_ends(self) -> tuple[int, int]:
         """How many links stand bare before and after a text that has no paragraph of its own."""
         pieces, links = self.pieces, self.links
-        after = 0
-        end = len(pieces)
+        after, end = 0, len(pieces)
         for first, last, _ in reversed(links):
             if "".join(pieces[last:end]).strip(_SEPARATORS):
                 break
             end = first
             after += 1
-        text = "".join(pieces[:end])
-        if after and text.strip(_SEPARATORS):
-            body = text.rstrip()
-            glued = text == body and not body.endswith(BREAK)
-            apart = (
-                body.rstrip(_SEPARATORS) != body and BREAK in body[len(body.rstrip(" \x00\n")) :]
-            )
-            if not (body.rstrip(BREAK + " ").endswith(_ENDS_SENTENCE) or glued or apart):
-                after = 0
-            elif glued and body[-1:] in "([\"'”»-/":
-                after = 0
-        elif after:
+        if not after or not _may_end("".join(pieces[:end])):
             after = 0
-        before = 0
-        begin = 0
+        before, begin = 0, 0
         for first, last, _ in links[: len(links) - after]:
             if "".join(pieces[begin:first]).strip(_SEPARATORS):
                 break
             begin = last
             before += 1
-        if before:
-            rest = "".join(pieces[begin:])
-            word = rest.strip()
-            if not word or not (word[0].isupper() or rest.lstrip(" \n").startswith(BREAK)):
-                before = 0
+        if before and not _may_begin("".join(pieces[begin:])):
+            before = 0
         return before, after
 
-    def _flush_parts(self, before: int, after: int) -> None:
-        links, count = self.links, len(self.pieces)
-        begin = links[before - 1][1] if before else 0
-        end = links[len(links) - after][0] if after else count
-        for first, last in ((0, begin), (begin, end), (end, count)):
-            if first < last:
-                self._flush_span(first, last)
-
-    def _flush_span(self, first: int, last: int) -> None:
+    def _write_span(self, where: _Where, first: int, last: int) -> None:
         pieces, places = self.pieces[first:last], self.places[first:last]
         inside = [link for link in self.links if first <= link[0] and link[1] <= last]
-        raw = "".join(pieces)
-        text = _lines(raw)
+        text = _lines("".join(pieces))
         if not text and not inside:
             return
         links = tuple(link for _, _, link in inside)
@@ -317,47 +348,38 @@ class _Scribe:
                 at = end
             outside.append("".join(self.pieces[at:last]))
             bare = not "".join(outside).strip(_SEPARATORS)
-        if not text:
-            return
         wrap, lead = _wrap(pieces, places)
-        self._write(text, wrap, links, None if bare else lead, bare=bare if links else False)
+        self._add(where, text, wrap, links, bare, None if bare else lead)
 
-    def _write(
-        self,
-        text: str,
-        wrap: Inline,
-        links: tuple[RawLink, ...],
-        lead: Lead | None,
-        bare: bool | None = None,
-    ) -> None:
-        look = self.look
-        for tag, _ in wrap:
-            look += "/" + tag
-        path = self.path
-        depth = len(path)
-        low = self.low
-        self.blocks.append(
-            Block(
-                text,
-                path,
-                low if low < depth else depth,
-                look,
-                self.level,
-                links,
-                bool(links) if bare is None else bare,
-                lead,
-                self.link_ref or self.ref,
-                False,
-            )
-        )
-        self.low = depth
+
+class _Where(NamedTuple):
+    place: int
+    depth: int
+    rise: int
+    look: str
+    level: int
+    ref: str | None
+
+
+def _may_end(text: str) -> bool:
+    """Whether a text without a paragraph of its own is over, so that links after it are bare."""
+    body = text.rstrip(" \n\t" + BREAK)
+    if not body.strip(_SEPARATORS):
+        return False
+    if body.endswith(_ENDS_SENTENCE) or BREAK in text[len(body) :]:
+        return True
+    return text == body and body[-1] not in "([\"'”»-/"
+
+
+def _may_begin(text: str) -> bool:
+    word = text.strip()
+    return bool(word) and (word[0].isupper() or text.lstrip(" \n").startswith(BREAK))
 
 
 def _lines(raw: str) -> str:
     if BREAK not in raw:
         return tidy(raw)
-    lines = [tidy(line) for line in raw.split(BREAK)]
-    text = "\n".join(lines).strip("\n")
+    text = "\n".join(tidy(line) for line in raw.split(BREAK)).strip("\n")
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text
@@ -365,242 +387,284 @@ def _lines(raw: str) -> str:
 
 def _wrap(pieces: list[str], places: list[Inline]) -> tuple[Inline, Lead | None]:
     """The inline elements around the whole of a block, and the one it begins with, if any."""
-    texts = [
-        (piece, place)
+    told = [
+        place
         for piece, place in zip(pieces, places, strict=True)
-        if piece != BREAK and piece and not piece.isspace()
+        if piece and piece != BREAK and not piece.isspace()
     ]
-    if not texts:
+    if not told:
         return (), None
-    wrap = texts[0][1]
-    for _, place in texts[1:]:
+    first = wrap = told[0]
+    for place in told[1:]:
         shared = 0
         for mine, its in zip(wrap, place, strict=False):
             if mine != its and not (mine[0] == its[0] and mine[0] in _BOLD):
                 break
             shared += 1
         wrap = wrap[:shared]
-    first = texts[0][1]
     if len(first) <= len(wrap):
         return wrap, None
-    tag, number = first[len(wrap)]
-    at = len(wrap)
+    return wrap, _lead(pieces, places, len(wrap), first[len(wrap)])
+
+
+def _lead(
+    pieces: list[str], places: list[Inline], at: int, element: tuple[str, int]
+) -> Lead | None:
+    tag = element[0]
     cut = 0
     for count, (piece, place) in enumerate(zip(pieces, places, strict=True)):
         inside = len(place) > at and (
-            place[at] == (tag, number) or (tag in _BOLD and place[at][0] == tag)
+            place[at] == element or (tag in _BOLD and place[at][0] == tag)
         )
         if not inside and piece and not piece.isspace():
             cut = count
             break
     head, tail = "".join(pieces[:cut]), "".join(pieces[cut:])
-    glued = bool(head) and not head[-1:].isspace() and head[-1:] != BREAK and tail[:1].isalnum()
+    glued = bool(head) and not head[-1].isspace() and head[-1] != BREAK and tail[:1].isalnum()
     if glued and len(places[cut]) <= at:
-        return wrap, None
-    lead_text = _lines(head)
-    rest = _lines(tail)
-    if not lead_text or not rest:
-        return wrap, None
-    return wrap, Lead(tag, lead_text, rest, tag == "a")
-
-
-class _Left(NamedTuple):
-    """What to put back when a block element ends."""
-
-    path: tuple[int, ...]
-    look: str
-    level: int
-    ref: str | None
-    inline: Inline
-    tag: str
-
-
-class _LeftInline(NamedTuple):
-    inline: Inline
-    hidden_from: int
-    link: bool
+        return None
+    text, rest = _lines(head), _lines(tail)
+    return Lead(tag, text, rest, tag == "a") if text and rest else None
 
 
 class _Walk:
     """One pass over the tree, without recursion."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: LexborNode) -> None:
+        self.root = root
         self.scribe = _Scribe()
-        self.sectioning = 0
-        self.inline_number = 0
-        self.ended = False
+        self.elements = Elements()
         self.complete = True
-        self.rows: list[list[int]] = []
-        self.heads: set[int] = set()
+        self.ended = False
+        self.specials: dict[int, Attributes] = {
+            node.mem_id: node.attributes for node in root.css(_SPECIAL)
+        }
 
-    def run(self, root: LexborNode) -> None:
-        scribe, kinds = self.scribe, _KINDS
-        stack: list[tuple[LexborNode, _Left | _LeftInline]] = []
-        node: LexborNode | None = root.child
+    def run(self) -> None:
+        """Fill the scribe's blocks. One loop with local names, since it meets every node."""
+        scribe, elements, specials, kinds = self.scribe, self.elements, self.specials, _KINDS
+        blocks, pieces, places = scribe.blocks, scribe.pieces, scribe.places
+        tags, parents, nodes = elements.tags, elements.parents, elements.nodes
+        place, depth, look, level, low = -1, 0, "", 0, 0
+        ref: str | None = None
+        inline: Inline = ()
+        inlines = 0
+        stack: list[tuple] = []  # type: ignore[type-arg]
+        special: Attributes | None = None
         budget = MAX_NODES
-        while node is not None and not self.ended:
+        node: LexborNode | None = self.root.child
+        while node is not None:
             budget -= 1
             if budget < 0:
                 self.complete = False
                 break
             tag = node.tag or ""
             kind = kinds.get(tag, _BLOCK)
-            left: _Left | _LeftInline | None = None
             if kind == _TEXT:
-                text = node.text_content
-                if text:
-                    scribe.add(text)
-            elif kind == _BLOCK:
-                left = self.enter(node, tag)
-            elif kind == _INLINED:
-                left = self.enter_inline(node, tag)
-            elif kind == _LINK:
-                left = self.enter_link(node)
+                text = node.text_content or ""
+                if pieces or not (text.isspace() or not text):
+                    pieces.append(text)
+                    places.append(inline)
             elif kind != _SKIPPING:
-                self.meet(node, kind)
-            if left is not None:
-                child = node.child
-                if child is not None:
-                    stack.append((node, left))
-                    node = child
-                    continue
-                self.leave(left)
+                if specials:
+                    special = specials.get(node.mem_id)
+                    if special is not None and special.get("role") in _TELLING_ROLES:
+                        kind = _BLOCK
+                if kind >= _BLOCK:
+                    if (kind == _LANDMARK or special is not None) and self.left_out(
+                        node, tag, special
+                    ):
+                        if self.ended:
+                            break
+                    elif (child := node.child) is not None:
+                        if pieces or scribe.links:
+                            scribe.write(place, depth, low, look, level, ref)
+                            low = depth
+                        if depth < MAX_DEPTH:
+                            number = len(tags)
+                            tags.append(tag)
+                            parents.append(place)
+                            nodes.append(node)
+                            inner = depth + 1
+                        else:
+                            number, inner = place, depth
+                        if special is None and child.next is None and child.tag == "-text":
+                            text = tidy(child.text_content or "")
+                            if text and scribe.open_link is None:
+                                blocks.append(
+                                    _new_block(
+                                        Block,
+                                        (
+                                            text,
+                                            number,
+                                            inner,
+                                            low,
+                                            look + "/" + tag,
+                                            _LEVELS.get(tag, level),
+                                            (),
+                                            False,
+                                            None,
+                                            ref,
+                                            False,
+                                        ),
+                                    )
+                                )
+                                low = depth
+                            elif text:
+                                pieces.append(text)
+                                places.append(())
+                                scribe.write(number, inner, low, look + "/" + tag, level, ref)
+                                low = depth
+                        else:
+                            stack.append((node, place, depth, look, level, ref, inline))
+                            place, depth, inline = number, inner, ()
+                            if special is None:
+                                look += "/" + tag
+                            else:
+                                role = special.get("role")
+                                look += "/" + (role if role in _TELLING_ROLES else tag)
+                                level = _aria_level(special) if role == "heading" else level
+                                ref = _opens(special, role) or ref
+                            level = _LEVELS.get(tag, level)
+                            node = child
+                            continue
+                elif kind == _INLINED:
+                    child = node.child
+                    if child is not None:
+                        inlines += 1
+                        within = (*inline, (tag, inlines))
+                        if special is None and child.next is None and child.tag == "-text":
+                            text = child.text_content or ""
+                            if pieces or not (text.isspace() or not text):
+                                pieces.append(text)
+                                places.append(within)
+                        else:
+                            hidden = special is not None and special.get("aria-hidden") == "true"
+                            stack.append((node, inline, len(pieces) if hidden else -1, False))
+                            inline = within
+                            node = child
+                            continue
+                elif kind == _LINK:
+                    attributes = node.attributes
+                    href = attributes.get("href")
+                    inlines += 1
+                    within = (*inline, ("a", inlines))
+                    child = node.child
+                    if not pieces:
+                        scribe.link_ref = attributes.get("aria-controls") or _fragment(href)
+                    if child is not None:
+                        opened = href is not None and scribe.open_link is None
+                        label, marked = "", False
+                        if opened and len(attributes) > 1:
+                            label, marked = _link_words(attributes)
+                        if opened and child.next is None and child.tag == "-text":
+                            pieces.append(child.text_content or "")
+                            places.append(within)
+                            scribe.add_link(len(pieces) - 1, href or "", label, marked)
+                        else:
+                            if opened:
+                                scribe.open_link = _OpenLink(
+                                    len(pieces), href or "", label, marked
+                                )
+                            stack.append((node, inline, -1, opened))
+                            inline = within
+                            node = child
+                            continue
+                else:
+                    self.meet(node, kind, inline)
             following = node.next
             while following is None and stack:
-                node, left = stack.pop()
-                self.leave(left)
+                left = stack.pop()
+                node = left[0]
+                if len(left) == 4:
+                    inline = left[1]
+                    if left[3]:
+                        scribe.end_link()
+                    elif left[2] >= 0:
+                        self.drop_symbol(left[2])
+                else:
+                    if pieces or scribe.links:
+                        scribe.write(place, depth, low, look, level, ref)
+                        low = depth
+                    _, place, depth, look, level, ref, inline = left
+                    if depth < low:
+                        low = depth
                 following = node.next
             node = following
-        scribe.end_link()
-        scribe.flush()
+        if pieces or scribe.links:
+            scribe.end_link()
+            scribe.write(place, depth, low, look, level, ref)
 
-    def meet(self, node: LexborNode, kind: int) -> None:
+    def drop_symbol(self, first: int) -> None:
+        """An aria-hidden piece that is only a sign («+», an icon font's name) is no text."""
+        text = "".join(self.scribe.pieces[first:]).strip()
+        if text and is_symbol(text):
+            del self.scribe.pieces[first:], self.scribe.places[first:]
+
+    def meet(self, node: LexborNode, kind: int, inline: Inline) -> None:
         """A line break or a picture."""
         scribe = self.scribe
         if kind == _BR:
             if scribe.pieces:
                 scribe.pieces.append(BREAK)
-                scribe.places.append(scribe.inline)
+                scribe.places.append(inline)
             return
         if scribe.open_link is None and not scribe.links:
             return
         attributes = node.attributes
         alt = attributes.get("alt") or attributes.get("aria-label") or ""
         words = f"{alt} {attributes.get('title') or ''}"
-        if kind == _SVG:
+        if node.tag == "svg":
             words += " " + (node.text() or "")
         if says_outside(words):
             scribe.mark_link()
-        elif kind == _IMAGE and scribe.open_link is not None and not scribe.open_link.label:
+        elif scribe.open_link is not None and not scribe.open_link.label and alt:
             scribe.open_link.label = tidy(alt)
 
-    def enter(self, node: LexborNode, tag: str) -> _Left | None:
-        """Begin a block element; None where its whole content is left out."""
-        scribe = self.scribe
-        attributes = node.attributes
-        role = ""
-        if attributes:
-            role = attributes.get("role") or ""
-            if role in _SKIPPED_ROLES:
-                return None
-            if (role == "dialog" or tag == "dialog") and _COOKIES.search(node.text() or ""):
-                return None
-        if tag == "footer" and not self.sectioning:
-            scribe.flush()
-            self.ended = any(block.level == 1 for block in scribe.blocks)
-            return None
-        if tag == "header" and not self.sectioning and node.css_first("h1") is None:
-            return None
-        scribe.flush()
-        left = _Left(scribe.path, scribe.look, scribe.level, scribe.ref, scribe.inline, tag)
-        scribe.inline = ()
-        if len(scribe.path) < MAX_DEPTH:
-            scribe.path = (*scribe.path, len(scribe.elements))
-            known = attributes or _NO_ATTRIBUTES
-            scribe.elements.append(
-                Element(
-                    tag,
-                    role,
-                    known.get("id") or "",
-                    known.get("class") or "",
-                    known.get("aria-labelledby") or "",
-                )
-            )
-            scribe.look += "/" + (tag if role not in _TELLING_ROLES else role)
-        if tag in _LEVELS:
-            scribe.level = _LEVELS[tag]
-        elif role == "heading":
-            level = attributes.get("aria-level") or "2"
-            scribe.level = int(level) if level in "123456789" else 2
-        if tag in _SECTIONING:
-            self.sectioning += 1
-        if tag == "tr":
-            self.rows.append([len(scribe.blocks), 0, 0])
-        elif tag in ("td", "th") and self.rows:
-            self.rows[-1][1 if tag == "td" else 2] += 1
-        if attributes and tag != "section":
-            ref = attributes.get("aria-controls")
-            if not ref and role in ("tab", "button"):
-                ref = _fragment(attributes.get("href"))
-            if ref:
-                scribe.ref = ref
-        return left
+    def left_out(self, node: LexborNode, tag: str, special: Attributes | None) -> bool:
+        """Menus, alerts, the page's own header and footer, cookie dialogs."""
+        role = special.get("role") if special is not None else None
+        if role in _SKIPPED_ROLES:
+            return True
+        if (tag == "dialog" or role in ("dialog", "alertdialog")) and _COOKIES.search(
+            node.text() or ""
+        ):
+            return True
+        if tag not in ("header", "footer") or _in_section(node):
+            return False
+        if tag == "header":
+            return node.css_first("h1") is None
+        self.ended = any(block.level == 1 for block in self.scribe.blocks)
+        return True
 
-    def enter_inline(self, node: LexborNode, tag: str) -> _Left | _LeftInline | None:
-        scribe = self.scribe
-        attributes = node.attributes
-        hidden_from = -1
-        if attributes:
-            if attributes.get("role") in _TELLING_ROLES:
-                return self.enter(node, tag)
-            if attributes.get("aria-hidden") == "true":
-                hidden_from = len(scribe.pieces)
-        self.inline_number += 1
-        left = _LeftInline(scribe.inline, hidden_from, False)
-        scribe.inline = (*scribe.inline, (tag, self.inline_number))
-        return left
 
-    def enter_link(self, node: LexborNode) -> _Left | _LeftInline | None:
-        scribe = self.scribe
-        attributes = node.attributes
-        if attributes.get("role") in _TELLING_ROLES:
-            return self.enter(node, "a")
-        href = attributes.get("href")
-        self.inline_number += 1
-        left = _LeftInline(scribe.inline, -1, href is not None and scribe.open_link is None)
-        scribe.inline = (*scribe.inline, ("a", self.inline_number))
-        if not scribe.pieces:
-            scribe.link_ref = attributes.get("aria-controls") or _fragment(href)
-        if left.link:
-            label = attributes.get("aria-label") or ""
-            marked = "external" in (attributes.get("rel") or "").split() or says_outside(
-                f"{label} {attributes.get('title') or ''}"
-            )
-            scribe.begin_link(href or "", without_mark(label)[0] if label else "", marked)
-        return left
+def _in_section(node: LexborNode) -> bool:
+    parent = node.parent
+    while parent is not None:
+        if parent.tag in _SECTIONING:
+            return True
+        parent = parent.parent
+    return False
 
-    def leave(self, left: _Left | _LeftInline) -> None:
-        scribe = self.scribe
-        if isinstance(left, _LeftInline):
-            scribe.inline = left.inline
-            if left.link:
-                scribe.end_link()
-            elif left.hidden_from >= 0:
-                text = "".join(scribe.pieces[left.hidden_from :]).strip()
-                if text and is_symbol(text):
-                    del scribe.pieces[left.hidden_from :], scribe.places[left.hidden_from :]
-            return
-        scribe.flush()
-        scribe.path, scribe.look, scribe.level, scribe.ref, scribe.inline, tag = left
-        depth = len(scribe.path)
-        if depth < scribe.low:
-            scribe.low = depth
-        if tag in _SECTIONING:
-            self.sectioning -= 1
-        if tag == "tr" and self.rows:
-            first, cells, headings = self.rows.pop()
-            if not cells and headings >= 2:
-                self.heads.update(range(first, len(scribe.blocks)))
+
+def _aria_level(attributes: Attributes) -> int:
+    level = attributes.get("aria-level") or "2"
+    return int(level) if level in "123456789" else 2
+
+
+def _opens(attributes: Attributes, role: str | None) -> str | None:
+    ref = attributes.get("aria-controls")
+    return ref or (_fragment(attributes.get("href")) if role in ("tab", "button") else None)
+
+
+def _link_words(attributes: Attributes) -> tuple[str, bool]:
+    """(the name a link without words has, whether its attributes say that it leads outside)."""
+    label = attributes.get("aria-label") or ""
+    title = attributes.get("title") or ""
+    marked = "external" in (attributes.get("rel") or "").split()
+    if label or title:
+        marked = marked or says_outside(f"{label} {title}")
+    return (without_mark(label)[0] if label else ""), marked
 
 
 def _fragment(href: str | None) -> str | None:
@@ -611,22 +675,18 @@ def read_html(html: bytes) -> Outline:
     """The outline of an HTML document in UTF-8, looked for in `<main>` if there is one."""
     tree = LexborHTMLParser(html)
     head = _head(tree)
-    body = tree.body
-    mains = tree.css("main, [role=main]") if body is not None else []
+    mains = tree.css("main, [role=main]") if tree.body is not None else []
     if len(mains) == 1:
         outline = _outline(mains[0], "main", head)
         if outline.blocks:
             return outline if outline.title else _with_outer_title(outline, tree)
-    if body is None:
-        return _finish(_Walk(), "body", head)
-    return _outline(body, "body", head)
+    return _outline(tree.body, "body", head)
 
 
 def read_whole_body(html: bytes) -> Outline:
     """The same, whatever `<main>` says: for pages whose list stands outside it."""
     tree = LexborHTMLParser(html)
-    body = tree.body
-    return _outline(body, "body", _head(tree)) if body else _finish(_Walk(), "body", _head(tree))
+    return _outline(tree.body, "body", _head(tree))
 
 
 class _Head(NamedTuple):
@@ -647,8 +707,7 @@ def _head(tree: LexborHTMLParser) -> _Head:
         if tag == "title":
             title = title or tidy(node.text() or "")
         elif tag == "link" and canonical is None:
-            rel = (node.attributes.get("rel") or "").lower()
-            if rel == "canonical":
+            if (node.attributes.get("rel") or "").lower() == "canonical":
                 canonical = node.attributes.get("href")
         elif tag == "base" and base is None:
             base = node.attributes.get("href")
@@ -660,36 +719,20 @@ def _head(tree: LexborHTMLParser) -> _Head:
     return _Head(title, language, canonical, base)
 
 
-def _outline(root: LexborNode, area: str, head: _Head) -> Outline:
-    walk = _Walk()
-    walk.run(root)
-    return _finish(walk, area, head)
-
-
-def _finish(walk: _Walk, area: str, head: _Head) -> Outline:
-    blocks = walk.scribe.blocks
-    for number in walk.heads:
-        if number < len(blocks):
-            blocks[number] = blocks[number]._replace(head=True)
-    blocks = with_panels_in_place(blocks, walk.scribe.elements)
+def _outline(root: LexborNode | None, area: str, head: _Head) -> Outline:
+    blocks: list[Block] = []
+    elements, complete = Elements(), True
+    if root is not None:
+        walk = _Walk(root)
+        walk.run()
+        blocks, elements, complete = walk.scribe.blocks, walk.elements, walk.complete
+    blocks = with_panels_in_place(with_column_heads(blocks, elements), elements)
     title, start = "", 0
     for number, block in enumerate(blocks):
         if block.level == 1:
             title, start = block.text.replace("\n", " "), number + 1
             break
-    return Outline(
-        "html",
-        blocks,
-        walk.scribe.elements,
-        title,
-        start,
-        head.title,
-        head.language,
-        head.canonical,
-        head.base,
-        area,
-        walk.complete,
-    )
+    return Outline("html", blocks, elements, title, start, *head, area, complete)
 
 
 def _with_outer_title(outline: Outline, tree: LexborHTMLParser) -> Outline:
@@ -703,32 +746,53 @@ def _with_outer_title(outline: Outline, tree: LexborHTMLParser) -> Outline:
     return outline
 
 
-def with_panels_in_place(blocks: list[Block], elements: list[Element]) -> list[Block]:
+def with_column_heads(blocks: list[Block], elements: Elements) -> list[Block]:
+    """Rows of `th` only, and everything in `thead`, told apart as column headings."""
+    if "tr" not in elements.tags:
+        return blocks
+    cells: dict[int, list[str]] = {}
+    for number, tag in enumerate(elements.tags):
+        if tag in ("td", "th"):
+            cells.setdefault(elements.parents[number], []).append(tag)
+    heads = {row for row, tags in cells.items() if len(tags) >= 2 and "td" not in tags}
+    heads |= {number for number, tag in enumerate(elements.tags) if tag == "thead"}
+    return [
+        block._replace(head=True)
+        if not heads.isdisjoint(elements.path(block.place))
+        else block
+        for block in blocks
+    ]
+
+
+# -- panels
+
+
+def with_panels_in_place(blocks: list[Block], elements: Elements) -> list[Block]:
     """Panels that stand apart from their controls (tabs, some accordions) moved to follow them.
 
     Nothing moves where every panel already follows its own control. Tabs may hold accordions, so the
     outermost controls come first.
     """
+    if not any(block.ref or block.look.endswith("/tab") for block in blocks):
+        return blocks
     for nesting in range(3):
         panel_of = _panels(blocks, elements)
-        if not panel_of:
-            break
         panels = set(panel_of.values())
         level = {
             index: panel
             for index, panel in panel_of.items()
-            if sum(1 for number in blocks[index].path if number in panels) == nesting
+            if len(panels.intersection(elements.path(blocks[index].place))) == nesting
         }
         if len(level) >= 2:
-            blocks = _moved(blocks, level)
+            blocks = _moved(blocks, elements, level)
     return blocks
 
 
-def _moved(blocks: list[Block], panel_of: dict[int, int]) -> list[Block]:
+def _moved(blocks: list[Block], elements: Elements, panel_of: dict[int, int]) -> list[Block]:
     content: dict[int, list[int]] = {panel: [] for panel in panel_of.values()}
     owner: dict[int, int] = {}
     for index, block in enumerate(blocks):
-        for number in block.path:
+        for number in elements.path(block.place):
             if number in content:
                 content[number].append(index)
                 owner[index] = number
@@ -746,40 +810,45 @@ def _moved(blocks: list[Block], panel_of: dict[int, int]) -> list[Block]:
     moved = {number for index in apart for number in content[panel_of[index]]}
     if not moved or not moved.isdisjoint(apart):
         return blocks
-    order: list[tuple[Block, tuple[int, ...]]] = []
+    order: list[int] = []
     for index, block in enumerate(blocks):
         if index in moved:
             continue
-        order.append((block, block.path))
+        order.append(index)
         if index in apart:
-            root = panel_of[index]
-            for number in content[root]:
-                path = blocks[number].path
-                order.append((blocks[number], (*block.path[:-1], *path[path.index(root) :])))
-    return _renumbered(order)
+            panel = panel_of[index]
+            order.extend(content[panel])
+            elements.parents[panel] = elements.parents[block.place]
+    return _renumbered([blocks[index] for index in order], elements)
 
 
-def _panels(blocks: list[Block], elements: list[Element]) -> dict[int, int]:
+def _panels(blocks: list[Block], elements: Elements) -> dict[int, int]:
     """Control (a block's number) -> the element it opens: by id, by label, or tabs by their order."""
     refs = {block.ref for block in blocks if block.ref}
-    labels = {e.labelled_by: n for n, e in enumerate(elements) if e.role == "tabpanel"}
+    labels: dict[str, int] = {}
+    opened: list[int] = []
     ids: dict[str, int] = {}
-    for number, element in enumerate(elements):
-        if element.id and element.id in refs and element.tag not in _LEVELS:
-            ids.setdefault(element.id, number)
+    for number, tag in enumerate(elements.tags):
+        name = elements.attribute(number, "id")
+        if name in refs and tag not in _LEVELS:
+            ids.setdefault(name, number)
+        if elements.attribute(number, "role") == "tabpanel":
+            opened.append(number)
+            labels.setdefault(elements.attribute(number, "aria-labelledby"), number)
     found: dict[int, int] = {}
-    taken: set[int] = set()
     for index, block in enumerate(blocks):
         panel = ids.get(block.ref) if block.ref else None
-        own = elements[block.path[-1]] if block.path else None
-        if panel is None and own is not None and own.role == "tab":
-            panel = labels.get(own.id) if own.id else None
-        if panel is not None and panel not in taken and panel not in block.path:
+        if panel is None and block.look.endswith("/tab"):
+            name = elements.attribute(block.place, "id")
+            panel = labels.get(name) if name else None
+        if (
+            panel is not None
+            and panel not in found.values()
+            and not elements.inside(block.place, panel)
+        ):
             found[index] = panel
-            taken.add(panel)
     if not found:
-        tabs = [n for n, b in enumerate(blocks) if b.path and elements[b.path[-1]].role == "tab"]
-        opened = [n for n, element in enumerate(elements) if element.role == "tabpanel"]
+        tabs = [index for index, block in enumerate(blocks) if block.look.endswith("/tab")]
         if len(tabs) == len(opened):
             return dict(zip(tabs, opened, strict=True))
     return found
@@ -791,15 +860,17 @@ def _says_its_own_name(blocks: list[Block], control: int, content: list[int]) ->
     return any(blocks[n].level and blocks[n].text == name for n in content)
 
 
-def _renumbered(order: list[tuple[Block, tuple[int, ...]]]) -> list[Block]:
+def _renumbered(blocks: list[Block], elements: Elements) -> list[Block]:
+    """The blocks in a new order, or under new parents: depth and rise counted again."""
     result: list[Block] = []
-    before: tuple[int, ...] = ()
-    for block, place in order:
-        shared = 0
-        for mine, its in zip(place, before, strict=False):
+    before: list[int] = []
+    for block in blocks:
+        path = elements.path(block.place)
+        rise = 0
+        for mine, its in zip(path, before, strict=False):
             if mine != its:
                 break
-            shared += 1
-        result.append(block._replace(path=place, rise=shared))
-        before = place
+            rise += 1
+        result.append(block._replace(depth=len(path), rise=rise))
+        before = path
     return result

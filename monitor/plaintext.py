@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from monitor.furniture import is_picture, without_mark
-from monitor.outline import Block, Element, Outline, RawLink
+from monitor.outline import Block, Elements, Outline, RawLink
 from monitor.text import tidy
 
 _HTML = re.compile(
@@ -35,31 +35,25 @@ class _Line(NamedTuple):
 def read_text(text: str) -> Outline:
     """The outline of a page that was saved as plain text."""
     lines = _lines(text)
-    elements: list[Element] = []
+    elements = Elements()
     blocks: list[Block] = []
-    path: tuple[int, ...] = ()
-    open_indent = -1
-    before: tuple[int, ...] = ()
+    item, open_indent, before = -1, -1, -1
     for line in lines:
         if line.bullet:
-            elements.append(Element("li", "", "", ""))
-            path = (len(elements) - 1,)
-            open_indent = line.indent
-            _append(blocks, before, path, "/text/li", line.text)
-            before = path
-            continue
-        if path and line.indent <= open_indent:
-            path = ()
-            open_indent = -1
-        look = "/text/li" if path else "/text"
-        place = path
-        if line.blank_after or not path:
-            elements.append(Element("p", "", "", ""))
-            place = (*path, len(elements) - 1)
-            look += "/p"
+            item, open_indent = elements.add("li", -1), line.indent
+            place = item
+            _append(blocks, elements, before, place, "/text/li", line.text)
         else:
-            look += "/a"
-        _append(blocks, before, place, look, line.text)
+            if item >= 0 and line.indent <= open_indent:
+                item, open_indent = -1, -1
+            look = "/text/li" if item >= 0 else "/text"
+            if line.blank_after or item < 0:
+                place = elements.add("p", item)
+                look += "/p"
+            else:
+                place = item
+                look += "/a"
+            _append(blocks, elements, before, place, look, line.text)
         before = place
     title, start = _title(blocks)
     return Outline("text", blocks, elements, title, start, "", "", None, None, "text", True)
@@ -87,10 +81,11 @@ def _lines(text: str) -> list[_Line]:
 
 
 def _append(
-    blocks: list[Block], before: tuple[int, ...], path: tuple[int, ...], look: str, text: str
+    blocks: list[Block], elements: Elements, before: int, place: int, look: str, text: str
 ) -> None:
+    path = elements.path(place)
     rise = 0
-    for mine, its in zip(path, before, strict=False):
+    for mine, its in zip(path, elements.path(before), strict=False):
         if mine != its:
             break
         rise += 1
@@ -98,7 +93,7 @@ def _append(
     bare = look.endswith("/li/a") or (outside and bool(clean) and not look.endswith("/li"))
     links = (RawLink(clean, "", outside),) if bare else ()
     blocks.append(
-        Block(clean if outside else text, path, rise, look, 0, links, bare, None, None, False)
+        Block(clean if outside else text, place, len(path), rise, look, 0, links, bare, None, None)
     )
 
 

@@ -156,6 +156,8 @@ def test_explain_names_the_pairs_considered_their_parts_and_the_runner_up() -> N
     assert best.index == 0
     assert best.likeness.text is not None
     assert best.likeness.text > 0.8
+    left = explain(old, new[:-1])[-1]
+    assert (left.old, left.new, left.pair) == (0, None, None)
     scores = [candidate.score for candidate in told_why[0].candidates]
     assert scores == sorted(scores, reverse=True)
 

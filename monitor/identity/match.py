@@ -77,7 +77,8 @@ class Constraints:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One partner considered: its index, the likelihood in 0..1 and what it is made of."""
+    """One partner considered: its index (among the old, the departed, or, for one that left,
+    the new), the likelihood in 0..1 and what it is made of."""
 
     index: int
     departed: bool
@@ -87,12 +88,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why one new initiative got its partner or none. `candidates`: best first.
+    """Why one initiative got its partner or none. `candidates`: best first, all that came near.
 
+    Of a new initiative `new` is its index and `old` None; of one that left the other way round.
     `by` says how: `decided`, `exact`, `likeness`, or `none` where nobody was near enough.
     """
 
-    new: int
+    new: int | None
+    old: int | None
     by: str
     pair: Pair | None
     candidates: tuple[Candidate, ...]
@@ -131,7 +134,10 @@ def explain(
     departed: Sequence[Initiative] = (),
     constraints: Constraints = Constraints(),
 ) -> tuple[Explanation, ...]:
-    """For each new initiative that is not the very same as before: who was considered, and why."""
+    """For each that changed, came, is back or left: who was considered, and why it came so.
+
+    New initiatives in page order, then those that left.
+    """
     return _Matcher(old, new, departed, constraints).explanations()
 
 
@@ -180,18 +186,22 @@ class _Matcher:
     def explanations(self) -> tuple[Explanation, ...]:
         pairs = {pair.new: pair for pair in self._pairs}
         candidates: dict[int, list[Candidate]] = defaultdict(list)
+        of_old: dict[int, list[Candidate]] = defaultdict(list)
         size = len(self._old)
         for (left, right), likeness in self._likeness.items():
             gone = left >= size
             score = _probability(self._odds[left, right])
             candidates[right].append(Candidate(left - size * gone, gone, score, likeness))
+            of_old[left].append(Candidate(right, False, score, likeness))
         told = []
         for index, item in enumerate(self._new):
             pair = pairs.get(index)
             if pair and not pair.restored and self._old[pair.old] == item:
                 continue
-            best = sorted(candidates[index], key=lambda one: (-one.score, one.departed, one.index))
-            told.append(Explanation(index, self._by.get(index, "none"), pair, tuple(best)))
+            by = self._by.get(index, "none")
+            told.append(Explanation(index, None, by, pair, _best_first(candidates[index])))
+        for index in self._free_old:
+            told.append(Explanation(None, index, "none", None, _best_first(of_old[index])))
         return tuple(told)
 
     # -- the run ----------------------------------------------------------------------------
@@ -392,6 +402,10 @@ def _whole_key(item: Initiative) -> Hashable:
     return same_key(item.title), same_key(item.description), item.status, tuple(links)
 
 
+def _best_first(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    return tuple(sorted(candidates, key=lambda one: (-one.score, one.departed, one.index)))
+
+
 def _rivals(one: Edge, other: Edge) -> bool:
     return one != other and (one[0] == other[0] or one[1] == other[1])
 
@@ -439,8 +453,8 @@ def log_odds(likeness: Likeness, *, present: bool) -> float:
     if likeness.section:
         odds += 0.4
     if likeness.swapped:
-        odds -= 9.0
-    return odds + (2.0 * likeness.neighbours if present else -2.5)
+        odds -= 11.0
+    return odds + (2.0 * likeness.neighbours if present else -3.2)
 
 
 def _smooth(value: float, low: float, high: float) -> float:

@@ -25,10 +25,12 @@ from monitor.model import Decisions, Look, Observation, Reason
 from snapshots import bodies, ledger, packing
 from snapshots.database import insert_missing
 from snapshots.packing import Capture
+from snapshots.plain import from_plain, to_plain
 from snapshots.schema import anchors as anchors_table
 from snapshots.schema import capture_packs, captures, pages, verdicts
 from snapshots.schema import decisions as decisions_table
 from snapshots.schema import technical as technical_table
+from snapshots.wire import Repacking, packed_again, repacking
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -36,6 +38,8 @@ else:
     from backports import zstd
 
 _CHUNK: Final = 500
+_INLINE: Final = 512
+"""Bytes of a hop's body that are kept in the exchange itself."""
 
 
 # ---------------------------------------------------------------------------------------- captures
@@ -45,7 +49,8 @@ _CHUNK: Final = 500
 class NewCapture:
     """One look to be kept: exactly one of `body`, `again` (a 304) and `failure`.
 
-    `page` is pages.key. `exchange` holds every hop as received, JSON-able. `body_hash` says what a
+    `page` is pages.key. `exchange` holds every hop as received, JSON-able but for bytes (latin-1
+    on the way back); a hop's `body` is its message body, bytes or latin-1. `body_hash` says what a
     304 repeats; left out, the body that came with the page's validators, else the last one.
     """
 
@@ -99,7 +104,7 @@ def record(conn: Connection, new: NewCapture) -> Recorded:
         failure_detail=failure.detail if failure else None,
         content_type=new.content_type,
         final_url=new.final_url,
-        exchange=ledger.canonical({"hops": new.exchange}).decode() if new.exchange else "",
+        exchange=_exchange_text(conn, new),
         source=new.source,
     )
     last = last_at(conn, new.page)
@@ -172,11 +177,67 @@ def look(conn: Connection, capture_id: str, page: str | None = None) -> Look | N
 
 
 def exchange(conn: Connection, capture_id: str) -> tuple[Mapping[str, Any], ...]:
-    """Every hop of a capture as it was recorded."""
+    """Every hop of a capture as it was recorded, bodies and all; () where there was none.
+
+    A body is a text of latin-1, one character a byte, as `record` was given it; None where this
+    machine can't pack it again to the bytes that came (the page itself is there).
+    """
     found = capture(conn, capture_id)
-    if found is None or not found.exchange:
+    return () if found is None else hops_of(conn, found)
+
+
+def hops_of(conn: Connection, found: Capture) -> tuple[Mapping[str, Any], ...]:
+    """`exchange` of a capture at hand."""
+    if not found.exchange:
         return ()
-    return tuple(json.loads(found.exchange)["hops"])
+    hops = json.loads(found.exchange)["hops"]
+    return tuple({**hop, **_body_of_hop(conn, found, hop.get("body"))} for hop in hops)
+
+
+def _exchange_text(conn: Connection, new: NewCapture) -> str:
+    """The hops as canonical JSON, their bodies kept elsewhere or said by how to make them."""
+    if not new.exchange:
+        return ""
+    hops = [
+        {name: _plain(value) for name, value in hop.items() if name != "body"}
+        | ({"body": _kept_body(conn, new, hop["body"])} if "body" in hop else {})
+        for hop in new.exchange
+    ]
+    return ledger.canonical({"hops": hops}).decode()
+
+
+def _plain(value: Any) -> Any:
+    """Bytes as latin-1, tuples as lists: what JSON has."""
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value
+
+
+def _kept_body(conn: Connection, new: NewCapture, given: str | bytes) -> Any:
+    wire = given if isinstance(given, bytes) else given.encode("latin-1")
+    if len(wire) <= _INLINE:
+        return wire.decode("latin-1")
+    if wire == new.body:
+        return {"as": "page"}
+    how = repacking(wire, new.body) if new.body is not None else None
+    if how is not None:
+        return {"as": "packed", **to_plain(how)}
+    return {"as": bodies.put(conn, f"{new.page} wire", wire)}
+
+
+def _body_of_hop(conn: Connection, found: Capture, kept_as: Any) -> dict[str, Any]:
+    if kept_as is None or isinstance(kept_as, str):
+        return {}
+    if kept_as["as"] not in ("page", "packed"):
+        return {"body": bodies.get(conn, kept_as["as"]).decode("latin-1")}
+    if found.body is None:
+        raise StoreError(f"Hämtningen {found.id} saknar sin sidkropp.")
+    body: bytes | None = bodies.get(conn, found.body)
+    if kept_as["as"] == "packed" and body is not None:
+        body = packed_again(body, from_plain(Repacking, kept_as))
+    return {"body": body.decode("latin-1") if body is not None else None}
 
 
 def last_at(conn: Connection, page: str) -> datetime | None:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import zlib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from monitor.errors import ConfigurationError, StoreBusy, StoreError
 from monitor.model import Decisions, Observation, Reason
-from snapshots import database, facts, ledger, packing, schema
+from snapshots import database, facts, ledger, packing, schema, wire
 from snapshots.database import Database, open_database
 from snapshots.facts import Anchor, NewCapture, NewDecision
 
@@ -497,3 +498,69 @@ def test_another_tool_can_read_the_file(sqlite_store: Database) -> None:
         ((at,),) = other.execute("SELECT at FROM captures").fetchall()
     other.close()
     assert at == int(seen(1).at.timestamp() * 1_000_000)
+
+
+# ------------------------------------------------------------------------------- what came by wire
+
+
+def _long_page(number: int) -> bytes:
+    return b"".join(
+        b"<li>%s</li>" % ledger.hashlib.sha256(b"%d %d" % (number, line)).hexdigest().encode()
+        for line in range(2000)
+    )
+
+
+def _gzip(page: bytes, level: int) -> bytes:
+    packer = zlib.compressobj(level, zlib.DEFLATED, 31)
+    return packer.compress(page) + packer.flush()
+
+
+def test_the_bytes_of_every_hop_come_back_as_they_were_and_cost_little(store: Database) -> None:
+    page = _long_page(1)
+    flushed = zlib.compressobj(6, zlib.DEFLATED, 31)
+    unusual = flushed.compress(page[:3000]) + flushed.flush(zlib.Z_SYNC_FLUSH)
+    unusual += flushed.compress(page[3000:]) + flushed.flush()
+    wires = [
+        page,
+        *(_gzip(page, level) for level in (1, 6, 9)),
+        zlib.compress(page),
+        zlib.compress(page)[2:-4],
+        unusual,
+        b"",
+        b"moved \xff\x00",
+    ]
+    with store.write() as conn:
+        for number, wire in enumerate(wires):
+            exchange = ({**hop(START), "body": wire}, {**hop(START), "body": "text"})
+            new = NewCapture("granvik", START + number * HOUR, page, exchange=exchange)
+            facts.record(conn, new)
+        for _ in range(2):
+            names = [look.id for look in facts.looks(conn, "granvik")]
+            hops = [facts.exchange(conn, name)[0] for name in names]
+            assert [one["body"].encode("latin-1") for one in hops] == wires
+            facts.pack(conn, date(2026, 2, 1))
+        kept = conn.execute(sa.select(schema.bodies.c.hash)).scalars().all()
+    assert len(kept) == 2  # the page, and the one answer that no zlib of ours packs alike
+
+
+def test_a_failed_look_keeps_what_came(store: Database) -> None:
+    page = _long_page(2)
+    exchange = ({**hop(START, 503), "body": page, "request_headers": [(b"Host", b"granvik")]},)
+    failure = Reason("http_status", "Sidan svarade 503.")
+    with store.write() as conn:
+        recorded = facts.record(
+            conn, NewCapture("granvik", START, failure=failure, exchange=exchange)
+        )
+        (kept,) = facts.exchange(conn, recorded.id)
+        assert kept["body"].encode("latin-1") == page
+        assert kept["request_headers"] == [["Host", "granvik"]]
+
+
+def test_where_zlib_packs_otherwise_the_page_is_there_all_the_same() -> None:
+    page = _long_page(3)
+    how = wire.repacking(_gzip(page, 6), page)
+    assert how is not None
+    assert wire.packed_again(page, how) == _gzip(page, 6)
+    assert wire.packed_again(page, replace(how, level=1)) is None
+    assert wire.repacking(b"\x1f\x8b\x08\x00 cut", page) is None
+    assert wire.repacking(b"", page) is None

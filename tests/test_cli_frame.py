@@ -6,9 +6,11 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from typer.main import get_group
 
 import settings
 from cli.init import template
@@ -58,6 +60,19 @@ def test_help_names_every_command_in_one_line_each() -> None:
     for entry in COMMANDS:
         assert re.search(rf"^  {entry.name} +\S", done.stdout, re.M), entry.name
     assert "Usage" not in done.stdout
+
+
+def test_every_command_of_a_family_is_listed_and_every_listed_command_is_there() -> None:
+    listed: dict[str, set[str]] = {}
+    for entry in COMMANDS:
+        listed.setdefault(entry.module, set()).add(entry.name)
+    for file in (ROOT / "cli").glob("*.py"):
+        if "\napp = Family(" in file.read_text(encoding="utf-8"):
+            name = f"cli.{file.stem}"
+            found = get_group(import_module(name).app).commands
+            # A word without commands under it yet is no command.
+            real = {word for word, command in found.items() if getattr(command, "commands", True)}
+            assert real == listed.get(name, set()), name
 
 
 def test_help_imports_nothing_heavy() -> None:

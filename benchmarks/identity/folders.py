@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
+import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -93,7 +94,7 @@ def score_by_program(folder: Path) -> Score:
 
 def _run(config: Path, *arguments: str) -> Any:
     done = subprocess.run(
-        ["visionsvakt", "--config", str(config), *arguments],
+        [_program(), "--config", str(config), *arguments],
         check=False,
         capture_output=True,
         text=True,
@@ -101,6 +102,12 @@ def _run(config: Path, *arguments: str) -> Any:
     if done.returncode not in (0, 1):
         raise SystemExit(f"visionsvakt {' '.join(arguments)}: {done.returncode}\n{done.stderr}")
     return json.loads(done.stdout)
+
+
+def _program() -> str:
+    """The one installed beside this Python, else the one on the path."""
+    beside = Path(sys.executable).parent / "visionsvakt"
+    return str(beside) if beside.exists() else "visionsvakt"
 
 
 def _told(change: dict[str, Any]) -> Told:

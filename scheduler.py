@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 5.0
 LEASE_SECONDS = 30.0
-DRAIN_SECONDS = 8.0
+DRAIN_SECONDS = 6.0
+CLOSE_SECONDS = 2.0
 LOOKS_AT_ONCE = 8
 FIRST_PAUSE_SECONDS = 60.0
 """After the first failure of a page; doubled with each further one in a row."""
@@ -45,6 +46,13 @@ LONGEST_PAUSE = timedelta(hours=1)
 def holder_name() -> str:
     """Who holds a lease: machine, process, and something that is never the same twice."""
     return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+
+
+def _said(error: Exception) -> str:
+    """What to say of it: our own errors speak for themselves, others are bugs and say so."""
+    if isinstance(error, VisionsvaktError):
+        return str(error)
+    return f"oväntat fel ({type(error).__name__}: {' '.join(str(error).split())})"
 
 
 def _is_dead(holder: str) -> bool:
@@ -88,6 +96,7 @@ class Worker:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _loop: asyncio.AbstractEventLoop | None = None
     _woken: asyncio.Event | None = None
+    _ticking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look")
     )
@@ -125,6 +134,7 @@ class Worker:
         from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
         self._woken = asyncio.Event()
+        self._ticking = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -142,10 +152,13 @@ class Worker:
         scheduler.start()
         if not self._stopping.is_set():
             await self._woken.wait()
-        scheduler.shutdown(wait=False)
+        scheduler.pause()
+        async with self._ticking:  # shutdown would cancel a tick in the middle of its work
+            scheduler.shutdown(wait=False)
 
     async def _tick(self) -> None:
-        await asyncio.to_thread(self.tick)
+        async with self._ticking:
+            await asyncio.to_thread(self.tick)
 
     def tick(self) -> None:
         """Begin what is due now. Trouble with the store is heard of and waits for the next tick."""
@@ -161,6 +174,7 @@ class Worker:
             self._begin_delivery()
         except StoreError as error:
             self.listener.trouble(str(error))
+            return
         self.last_tick = self.installation.clock()
 
     def _begin_looks(self) -> None:
@@ -182,8 +196,8 @@ class Worker:
     def _look(self, page: Watched) -> None:
         try:
             checked = look_and_plan(self.installation, page, self.world)
-        except VisionsvaktError as error:
-            self.listener.trouble(f"{page.id}: {error}")
+        except Exception as error:  # one page's trouble must not stop the others
+            self.listener.trouble(f"{page.id}: {_said(error)}")
             return
         self.listener.looked(checked)
 
@@ -198,8 +212,8 @@ class Worker:
             delivered = deliver(
                 self.installation.database, self.post_office, self.installation.clock
             )
-        except VisionsvaktError as error:
-            self.listener.trouble(str(error))
+        except Exception as error:  # the next tick tries again
+            self.listener.trouble(_said(error))
             return
         if delivered.sent or delivered.dead:
             self.listener.delivered(delivered)
@@ -240,7 +254,9 @@ class Worker:
     def _drain(self) -> None:
         """Wait for what is in flight, but not for ever."""
         self.stop()
-        wait(self._flying(), timeout=DRAIN_SECONDS)
+        if wait(self._flying(), timeout=DRAIN_SECONDS).not_done:
+            self.world.fetcher.close()  # ends the looks that hang, as failures of their own kind
+            wait(self._flying(), timeout=CLOSE_SECONDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _flying(self) -> list[Future[None]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 from monitor.errors import UsageError
 from pipeline.visit import World
@@ -132,7 +132,9 @@ def open_post_office(installation: Installation, world: World, *, holder: str) -
         zone=settings.zone,
         mail=mail,
         poster=world.fetcher,
-        secrets=lambda one, name: secret(settings, one, cast(SecretName, name)),
+        secrets=lambda one, name: secret(
+            settings, one, cast(Literal["url_env", "secret_env"], name)
+        ),
         public_url=settings.web.public_url,
     )
 

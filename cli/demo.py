@@ -6,6 +6,7 @@ it lives in a temporary folder that is gone when the demonstration ends.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,7 +14,6 @@ import sys
 import tempfile
 import threading
 import time
-from asyncio import Server
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -188,15 +188,24 @@ def _served(site: Site) -> Iterator[int]:
 
 @contextmanager
 def _mail_server(mailbox: Mailbox) -> Iterator[int]:
-    from aiosmtpd.controller import Controller
+    """A mail server on any free loopback port, in a thread of its own."""
+    from aiosmtpd.smtp import SMTP
 
-    controller = Controller(mailbox, hostname="127.0.0.1", port=0)
-    controller.start()
+    loop = asyncio.new_event_loop()
+    serving = loop.create_server(
+        lambda: SMTP(mailbox, hostname="localhost", loop=loop), "127.0.0.1", 0
+    )
+    server = loop.run_until_complete(serving)
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
     try:
-        assert isinstance(controller.server, Server)  # noqa: S101  started above
-        yield controller.server.sockets[0].getsockname()[1]
+        yield server.sockets[0].getsockname()[1]
     finally:
-        controller.stop()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        loop.run_until_complete(server.wait_closed())
+        loop.close()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ killed after it                   the capture is kept; derive goes on from its c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,8 +20,6 @@ from pipeline.watched import Watched
 from snapshots import facts, watch
 from snapshots.database import Database
 
-ROBOTS_AGE = timedelta(hours=24)
-"""RFC 9309, 2.4: a cached robots.txt is not used for longer than this."""
 SMALLEST_STEP = timedelta(microseconds=1)
 
 
@@ -58,7 +56,7 @@ def visit(database: Database, page: Watched, world: World) -> Visited:
 def _robots(database: Database, page: Watched, world: World) -> RobotsText:
     with database.read() as conn:
         cached = watch.robots(conn, page.host)
-    if cached is not None and world.clock() - cached.fetched_at < ROBOTS_AGE:
+    if cached is not None and world.clock() < cached.good_until:
         return cached
     robots = world.fetcher.robots(page.url)
     with database.write() as conn:
@@ -69,7 +67,7 @@ def _robots(database: Database, page: Watched, world: World) -> RobotsText:
 def _keep(
     database: Database, page: Watched, now: datetime, fetched: Captured | NotModified
 ) -> Visited:
-    again = isinstance(fetched, NotModified)
+    body = fetched.body if isinstance(fetched, Captured) else None
     with database.write() as conn:
         watch.lock(conn, page.key)
         at = _later_than_the_last(conn, page, now)
@@ -78,15 +76,15 @@ def _keep(
             facts.NewCapture(
                 page=page.key,
                 at=at,
-                body=None if isinstance(fetched, NotModified) else fetched.body,
-                again=again,
+                body=body,
+                again=body is None,
                 content_type=None if isinstance(fetched, NotModified) else fetched.content_type,
                 final_url=fetched.final_url,
                 exchange=tuple(exchange_of(hop) for hop in fetched.hops),
             ),
         )
         watch.remember_validators(conn, page.key, fetched.validators)
-        moved_to = None if isinstance(fetched, NotModified) else fetched.moved_to
+        moved_to = fetched.moved_to
         if watch.remember_move(conn, page.key, moved_to) and moved_to:
             text = f"Sidan {page.id} har flyttat till {moved_to}. Ändra url i konfigurationen."
             facts.technical(conn, facts.Technical(at, "page_moved", text, page.key))
@@ -127,14 +125,19 @@ def exchange_of(hop: Hop) -> Mapping[str, Any]:
     return {
         "url": hop.url,
         "status": hop.status,
+        "reason": hop.reason,
         "http_version": hop.http_version,
-        "request_headers": [list(pair) for pair in hop.request_headers],
-        "headers": [
-            [name.decode("latin-1"), value.decode("latin-1")] for name, value in hop.headers
-        ],
-        "body": hop.body.decode("latin-1"),
+        "request_headers": _readable(hop.request_headers),
+        "headers": _readable(hop.headers),
+        "body": hop.body,
+        "truncated": hop.truncated,
         "address": hop.address,
         "certificate_sha256": hop.certificate_sha256,
         "via_proxy": hop.via_proxy,
         "started_at": hop.started_at.isoformat(),
     }
+
+
+def _readable(headers: Iterable[tuple[bytes, bytes]]) -> list[list[str]]:
+    """Latin-1 keeps every byte, and turns back into the same."""
+    return [[name.decode("latin-1"), value.decode("latin-1")] for name, value in headers]

@@ -1,13 +1,19 @@
-"""The commands in which a person decides: quarantine, decide."""
+"""The commands in which a person decides: quarantine and decide."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.frame import AsJson, Family, session
 from cli.output import print_json
+from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipeline.decide import Settled, Signed
+    from wiring import Installation
 
 app = Family()
 quarantine = Family("quarantine", help="det som väntar på att en person granskar det")
@@ -17,12 +23,12 @@ app.add_typer(decide)
 
 By = Annotated[str, typer.Option("--by", metavar="NAMN", help="vem som bestämmer")]
 Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="varför")]
-Capture = Annotated[str, typer.Argument(metavar="HÄMTNING")]
+Capture = Annotated[str, typer.Argument(metavar="HÄMTNING", help="dess id, se quarantine list")]
 
 
 @quarantine.command("list")
 def quarantine_list(context: typer.Context, as_json: AsJson = False) -> None:
-    """Hämtningar som väntar, med skälen."""
+    """Lista hämtningarna som väntar, med skälen."""
     from presentation.documents import instant, reason_documents
     from presentation.terminal import local
     from snapshots import history
@@ -44,8 +50,175 @@ def quarantine_list(context: typer.Context, as_json: AsJson = False) -> None:
         print_json({"captures": documents})
         return
     for one in documents:
-        print(f"{one['id']}  {one['page']}  {local(str(one['captured_at']), settings.zone)}")
+        print(f"{one['id']}  {one['page']}  {local(one['captured_at'], settings.zone)}")
         for reason in one["reasons"]:
-            print(f"  {reason['text']}")
+            print(f"  {reason['text']} ({reason['code']})")
     if not documents:
         print("Inget väntar på granskning.")
+
+
+@quarantine.command("show")
+def quarantine_show(context: typer.Context, capture: Capture, as_json: AsJson = False) -> None:
+    """Visa en hämtning bredvid den senaste goda, och vad som skulle sägas om den godtogs."""
+    from pipeline.decide import weigh
+    from presentation.documents import change_document, instant, reading_document
+    from presentation.reports import weighed_lines
+    from wiring import install
+
+    settings = session(context).settings()
+    with install(settings) as installation:
+        weighed = weigh(installation.database, installation.by_key, capture)
+    good = [
+        {"heading": heading, "status": status, "initiatives": count}
+        for heading, status, count in weighed.good
+    ]
+    document = {
+        "id": capture,
+        "page": weighed.page.id,
+        "captured_at": instant(weighed.at),
+        "last_good": good,
+        "reading": reading_document(weighed.suspect),
+        "changes": [change_document(change) for change in weighed.changes],
+    }
+    if as_json:
+        print_json(document)
+    else:
+        print("\n".join(weighed_lines(document, settings.zone)))
+
+
+@quarantine.command("accept")
+def quarantine_accept(
+    context: typer.Context, capture: Capture, by: By, why: Why, as_json: AsJson = False
+) -> None:
+    """Godta en hämtning: den blir en version, och ändringarna sägs som upptäckta i efterhand."""
+    from pipeline.decide import accept
+
+    def act(office: Installation, signed: Signed) -> Settled:
+        subscriptions = office.settings.subscriptions
+        return accept(office.database, office.by_key, capture, signed, subscriptions)
+
+    _settle(context, by, why, as_json, act)
+
+
+@quarantine.command("reject")
+def quarantine_reject(
+    context: typer.Context, capture: Capture, by: By, why: Why, as_json: AsJson = False
+) -> None:
+    """Avvisa en hämtning, också en som har godtagits; samma innehåll avvisas sedan alltid."""
+    from pipeline.decide import reject
+
+    def act(office: Installation, signed: Signed) -> Settled:
+        subscriptions = office.settings.subscriptions
+        return reject(office.database, office.by_key, capture, signed, subscriptions)
+
+    _settle(context, by, why, as_json, act)
+
+
+@quarantine.command("retry")
+def quarantine_retry(context: typer.Context, as_json: AsJson = False) -> int:
+    """Läs det som väntar igen, med dagens profil."""
+    from pipeline.decide import retry
+    from snapshots import history
+    from wiring import install, now
+
+    settings = session(context).settings()
+    with install(settings) as installation:
+        with installation.database.read() as conn:
+            before = history.quarantined(conn)
+        for page in installation.pages.values():
+            if any(one.page_key == page.key for one in before):
+                retry(installation.database, page, now(), settings.subscriptions)
+        with installation.database.read() as conn:
+            after = history.quarantined(conn)
+    if as_json:
+        print_json({"retried": len(before), "waiting": len(after)})
+    else:
+        print(f"{len(before)} lästes igen, {len(after)} väntar fortfarande på granskning.")
+    return int(bool(after))
+
+
+@decide.command("same")
+def decide_same(
+    context: typer.Context,
+    one: Annotated[str, typer.Argument(metavar="INSATS")],
+    other: Annotated[str, typer.Argument(metavar="INSATS")],
+    by: By,
+    why: Why,
+    as_json: AsJson = False,
+) -> None:
+    """Två insatser är en och samma."""
+    from pipeline.decide import same
+
+    def act(office: Installation, signed: Signed) -> Settled:
+        subscriptions = office.settings.subscriptions
+        return same(office.database, office.by_key, (one, other), signed, subscriptions)
+
+    _settle(context, by, why, as_json, act)
+
+
+@decide.command("different")
+def decide_different(
+    context: typer.Context,
+    change: Annotated[str, typer.Argument(metavar="ÄNDRING", help="dess id, se changes --json")],
+    by: By,
+    why: Why,
+    as_json: AsJson = False,
+) -> None:
+    """Det som en ändring tog för en insats är två."""
+    from pipeline.decide import different
+
+    def act(office: Installation, signed: Signed) -> Settled:
+        subscriptions = office.settings.subscriptions
+        return different(office.database, office.by_key, change, signed, subscriptions)
+
+    _settle(context, by, why, as_json, act)
+
+
+@decide.command("undo")
+def decide_undo(
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(metavar="N", help="beslutets nummer")],
+    by: By,
+    why: Why,
+    as_json: AsJson = False,
+) -> None:
+    """Ta tillbaka ett beslut; båda står kvar i loggen."""
+    from pipeline.decide import undo
+
+    def act(office: Installation, signed: Signed) -> Settled:
+        subscriptions = office.settings.subscriptions
+        return undo(office.database, office.by_key, number, signed, subscriptions)
+
+    _settle(context, by, why, as_json, act)
+
+
+def _settle(
+    context: typer.Context,
+    by: str,
+    why: str,
+    as_json: bool,
+    act: Callable[[Installation, Signed], Settled],
+) -> None:
+    """Carry out a decision that somebody signed, and say what followed from it."""
+    from pipeline.decide import Signed
+    from presentation.documents import recorded_document
+    from presentation.terminal import change_lines
+    from snapshots import history
+    from wiring import install, now
+
+    for option, value in (("--by", by), ("--why", why)):
+        if not value.strip():
+            raise UsageError(f"{option}: får inte vara tomt; skriv vem som beslutar, och varför")
+    settings = session(context).settings()
+    with install(settings) as installation:
+        settled = act(installation, Signed(by.strip(), why.strip(), now()))
+        ids = [change for result in settled.derived for change in result.changes]
+        with installation.database.read() as conn:
+            found = history.changes_by_id(conn, ids) if ids else ()
+    documents = [recorded_document(one) for one in found]
+    if as_json:
+        print_json({"decision": settled.number, "changes": documents})
+        return
+    print(f"Beslut {settled.number} är fattat. Ångra med: visionsvakt decide undo {settled.number}")
+    for line in change_lines(documents, settings.zone):
+        print(line)

@@ -47,6 +47,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("deliver", "cli.work", "skicka det som ska ut nu"),
     Entry("deliveries", "cli.work", "vad som har sagts till vem; gör om det som dog"),
     Entry("quarantine", "cli.deciding", "det som väntar på granskning"),
+    Entry("decide", "cli.deciding", "rätta vem som är vem"),
     Entry("rebuild", "cli.keeping", "härled allt igen ur det som är sparat"),
     Entry("demo", "cli.demo", "visa allt på en liten påhittad stads sida"),
 )

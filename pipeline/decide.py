@@ -7,6 +7,7 @@ next digest («rättelse»).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +16,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from monitor.errors import UsageError
-from monitor.model import Observation
+from monitor.extract import extract
+from monitor.model import Change, Decisions, Observation, Reading, Source
+from monitor.step import step
 from notifications.subscriptions import Subscription
 from pipeline.check import tell_changes
-from pipeline.derive import Derived, derive_again, join_lives
+from pipeline.derive import Derived, derive, derive_again, join_lives
 from pipeline.tell import Cause
 from pipeline.watched import Watched
 from snapshots import derived, facts, watch
@@ -74,6 +77,57 @@ def reject(
     page = _page_of_capture(database, pages, capture)
     decision = signed.decision("reject", page=page.key, capture=capture)
     return _settle(database, [page], decision, subscriptions, "correction")
+
+
+def retry(
+    database: Database, page: Watched, now: datetime, subscriptions: Sequence[Subscription]
+) -> Derived:
+    """Read what waits on a page again, with today's profile; what that shows is told as found late.
+
+    No decision: what still can't be trusted goes on waiting.
+    """
+    with database.write() as conn:
+        watch.lock(conn, page.key)
+        result = derive(conn, page, waiting_too=True)
+        tell_changes(conn, page, result, subscriptions, now=now, cause="late")
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A capture that waits beside the last good one: both readings, and what accepting would tell.
+
+    `good` holds (heading, status, initiatives) of the last good reading's sections.
+    """
+
+    page: Watched
+    at: datetime
+    good: tuple[tuple[str, str | None, int], ...]
+    suspect: Reading
+    changes: tuple[Change, ...]
+
+
+def weigh(database: Database, pages: Pages, capture: str) -> Weighed:
+    """What a person needs to decide on a capture. Changes nothing."""
+    page = _page_of_capture(database, pages, capture)
+    with database.read() as conn:
+        state, _ = derived.load(conn, page.key)
+        look = facts.look(conn, capture, page.key)
+        if look is None or look.body is None:
+            raise UsageError(f"{capture}: hämtningen har inget innehåll att granska.")
+        body = facts.body(conn, look)
+    known = tuple(track.initiative for track in state.present)
+    reading = extract(Source(body, look.content_type, look.url or page.url), page.profile, known)
+    accepting = Decisions(accepted=frozenset({capture}))
+    done = step(state, look, body, page.reader, accepting)
+    counts = Counter((track.heading, track.initiative.status) for track in state.present)
+    return Weighed(
+        page,
+        look.at,
+        tuple((heading, status, count) for (heading, status), count in counts.items()),
+        reading,
+        tuple(change for snapshot in done.snapshots for change in snapshot.changes),
+    )
 
 
 def same(

@@ -40,14 +40,17 @@ class Derived:
     first: bool = False
 
 
-def derive(conn: Connection, page: Watched) -> Derived:
-    """Fold what is on record after the page's cursor; everything, where it has none."""
+def derive(conn: Connection, page: Watched, *, waiting_too: bool = False) -> Derived:
+    """Fold what is on record after the page's cursor; everything, where it has none.
+
+    `waiting_too`: read what waits since the last good look again, with today's reader.
+    """
     state, cursor = derived.load(conn, page.key, whole=False)
     if cursor.stale:
         return derive_again(conn, page)
     first = not state.number
     fold = _Fold(conn, page, state, cursor)
-    if state.reader not in ("", page.reader.id):
+    if state.reader not in ("", page.reader.id) or waiting_too:
         fold.read_again()
     for look in facts.looks(conn, page.key, after=fold.cursor.after):
         fold.take(look)

@@ -74,3 +74,27 @@ def history_lines(life: Document, zone: tzinfo) -> Iterator[str]:
         yield f"  {status['page']}: {status_word(status['status'])} från {start} {end}"
     yield ""
     yield from change_lines(life["changes"], zone)
+
+
+def weighed_lines(weighed: Document, zone: tzinfo) -> Iterator[str]:
+    """A capture that waits, beside the last good reading, and what accepting it would tell."""
+    reading = weighed["reading"]
+    yield f"{weighed['id']}  {weighed['page']}  {local(weighed['captured_at'], zone)}"
+    for reason in reading["reasons"]:
+        yield f"  {reason['text']} ({reason['code']})"
+    counts: dict[str, list[str]] = {}
+    for section in weighed["last_good"]:
+        counts.setdefault(section["heading"], ["–", "–"])[0] = str(section["initiatives"])
+    for section in reading["sections"]:
+        row = counts.setdefault(section["heading"], ["–", "–"])
+        row[1] = str(len(section["initiatives"]))
+    widest = max([*map(len, counts), len("avsnitt")])
+    yield ""
+    yield f"{'avsnitt':<{widest}}  senast god  väntar"
+    for heading, (good, suspect) in counts.items():
+        yield f"{heading:<{widest}}  {good:>11}  {suspect:>6}"
+    yield ""
+    count = len(weighed["changes"])
+    yield f"Om den godtas sägs {count} ändringar:" if count else "Om den godtas sägs inget."
+    for line in change_lines(weighed["changes"]):
+        yield f"  {line}".rstrip()

@@ -132,9 +132,7 @@ def open_post_office(installation: Installation, world: World, *, holder: str) -
         zone=settings.zone,
         mail=mail,
         poster=world.fetcher,
-        secrets=lambda one, name: secret(
-            settings, one, cast(Literal["url_env", "secret_env"], name)
-        ),
+        secrets=lambda one, name: secret(settings, one, name),
         public_url=settings.web.public_url,
     )
 

@@ -55,7 +55,7 @@ demo: $(SHIPPED)
 
 # --- judge -------------------------------------------------------------------------------------
 
-PYTEST = $(PY) -m pytest -n $(or $(JOBS),auto) --dist worksteal
+PYTEST = $(PY) -m pytest -n $(or $(JOBS),auto) --dist loadgroup
 
 test: $(DEV)
 	@$(PYTEST) $(ARGS)

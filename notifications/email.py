@@ -226,7 +226,7 @@ def _down(where: str, code: str, trouble: Exception) -> ChannelDown:
     elif isinstance(trouble, ssl.SSLError):
         reason = getattr(trouble, "verify_message", "") or trouble.reason or "avbröts"
         code, text = "tls", f"TLS: {one_line(str(reason))}"
-    elif isinstance(trouble, TimeoutError) or code == "silent":
+    elif code == "silent" or TimeoutError in (type(trouble), type(trouble.__context__)):
         code, text = "silent", "svarar inte i tid"
     elif isinstance(trouble, socket.gaierror):
         code, text = "dns", "namnet kan inte slås upp"

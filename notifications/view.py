@@ -5,11 +5,12 @@ Message -> View -> (render.py: text and HTML; chat.py: cards)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from monitor.text import same_key, tidy
 from notifications.channels import Letterhead, Message, one_line
@@ -376,14 +377,22 @@ def _link(link: Mapping[str, Any], words: Language, label: str = "") -> LinkView
 
 
 def safe_href(href: str | None) -> str | None:
-    """The address, where it is one that a message may link to: web or mail, nothing that runs."""
+    """The address, where it is one that a message may link to: web or mail, nothing that runs.
+
+    What could end an attribute or a link in any form is percent-encoded.
+    """
     if not href:
         return None
     try:
         scheme = urlsplit(href).scheme.lower()
     except ValueError:
         return None
-    return href if scheme in ("http", "https", "mailto") else None
+    if scheme not in ("http", "https", "mailto"):
+        return None
+    return _UNSAFE.sub(lambda hit: quote(hit[0], safe=""), href)
+
+
+_UNSAFE = re.compile(r"""[\s<>"'`\\{}|^\x00-\x1f]""")
 
 
 def _plain(text: str) -> Pieces:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -70,7 +70,6 @@ class PostOffice:
     letterhead: Letterhead = field(default_factory=Letterhead)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Stockholm"))
     spread: Callable[[], float] = random.random
-    holder: str = ""
 
     def subscription(self, name: str) -> Subscription | None:
         return next((one for one in self.subscriptions if one.id == name), None)
@@ -82,7 +81,7 @@ def post_office(
     zone: ZoneInfo,
     mail: MailServer | None,
     poster: Poster | None,
-    secrets: Callable[[Subscription, str], str],
+    secrets: Callable[[Subscription, Literal["url_env", "secret_env"]], str],
     public_url: str = "",
 ) -> PostOffice:
     """A post office for these subscriptions.
@@ -388,7 +387,7 @@ def _run_lane(
     """Send what is due in one lane, one after the other."""
     members = [one.id for one in office.subscriptions if one.channel == "email"]
     members = members if lane == _MAIL_LANE else [lane]
-    holder = office.holder or outbox.this_holder()
+    holder = outbox.this_holder()
     sent = dead = failed = strikes = 0
     channel: Channel | None = None
     try:

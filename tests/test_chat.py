@@ -1,0 +1,94 @@
+"""Cards for Slack, Teams and Mattermost: within their limits, and nothing in them is obeyed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from notifications.channels import Letterhead
+from notifications.chat import (
+    CARDS,
+    MATTERMOST_CHARACTERS,
+    SLACK_BLOCKS,
+    SLACK_CHARACTERS,
+    TEAMS_BYTES,
+)
+from notifications.subscriptions import Subscription, parse_digest
+from notifications.view import View, view_of
+from snapshots.database import Database
+from tests.support.hooks import Hook, poster
+from tests.support.telling import STOCKHOLM, Town, change, gathered, initiative, message
+
+CHATS = ("slack", "teams", "mattermost")
+EVIL = initiative("<!channel> @all *fet* [länk](https://ond.example)", description="~~x~~ `y` _z_")
+
+
+def view(*told: dict[str, Any]) -> View:
+    to = Subscription(id="chatt", channel="slack", url_env="CHATT")
+    return view_of(message(gathered(*told)), to, Letterhead(STOCKHOLM))
+
+
+def many(number: int) -> list[dict[str, Any]]:
+    found = []
+    for one in range(number):
+        text = f"Insats {one} å ä ö " + "med många ord om torget " * 60
+        kind = one % 3
+        old, new = initiative(description="Kort."), initiative(f"Insats {one}", description=text)
+        pair = [(None, new), (new, None), (old, new)][kind]
+        found.append(change(*pair, of=f"i-{one}"))
+    return found
+
+
+@pytest.mark.parametrize("number", [1, 12, 400])
+def test_cards_stay_within_their_limits_and_say_what_is_left_out(number: int) -> None:
+    shown = view(*many(number))
+    slack = CARDS["slack"](shown)
+    assert len(slack["blocks"]) <= SLACK_BLOCKS
+    texts = [block["text"]["text"] for block in slack["blocks"]]
+    assert len(slack["text"]) + sum(map(len, texts)) <= SLACK_CHARACTERS
+    assert all(0 < len(text) <= 3000 for text in texts)
+    teams = json.dumps(CARDS["teams"](shown), ensure_ascii=False).encode()
+    assert len(teams) <= TEAMS_BYTES
+    mattermost = CARDS["mattermost"](shown)["text"]
+    assert len(mattermost) <= MATTERMOST_CHARACTERS
+    if number == 400:
+        for text in ("\n".join(texts), teams.decode(), mattermost):
+            assert "Och " in text
+            assert "https://granvik.example/omsorg.html" in text
+
+
+def test_nothing_that_a_page_says_is_obeyed_by_a_chat() -> None:
+    shown = view(change(None, EVIL))
+    slack = json.dumps(CARDS["slack"](shown), ensure_ascii=False)
+    assert "<!channel>" not in slack
+    mattermost = CARDS["mattermost"](shown)["text"]
+    assert "@all" not in mattermost
+    assert "](https://ond.example)" not in mattermost
+
+
+def test_a_teams_card_is_an_adaptive_card_1_4() -> None:
+    card = CARDS["teams"](view(change(None, initiative())))
+    (attachment,) = card["attachments"]
+    assert card["type"] == "message"
+    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    assert attachment["content"]["version"] == "1.4"
+    assert attachment["content"]["actions"][0]["url"].startswith("https://")
+
+
+@pytest.mark.parametrize("channel", CHATS)
+def test_a_card_is_posted_and_its_address_is_never_on_record(
+    sqlite_store: Database, channel: Any
+) -> None:
+    with Hook(500, 200) as hook, poster() as door:
+        to = Subscription(
+            id="chatt", channel=channel, url_env="CHATT", digest=parse_digest("immediate")
+        )
+        secret = hook.url("/hemlig-nyckel")
+        town = Town(sqlite_store, [to], poster=door, secrets={"CHATT": secret})
+        town.tell(change(None, initiative()))
+        assert town.deliver().failed == 1
+        assert town.later(minutes=1).sent == 1
+        assert "hemlig-nyckel" not in json.dumps(town.deliveries)
+        assert town.deliveries[0]["address"] == "$CHATT"

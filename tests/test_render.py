@@ -1,0 +1,303 @@
+"""The same facts in every form: subject, text, HTML and cards, in both languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from notifications.channels import Letterhead, Message
+from notifications.digest import gather
+from notifications.render import Letter, letter
+from notifications.subscriptions import Subscription, parse_move
+from notifications.view import view_of
+from presentation.language import language
+from tests.support.telling import (
+    START,
+    STOCKHOLM,
+    by_mail,
+    change,
+    gathered,
+    initiative,
+    link,
+    message,
+    page_change,
+    telling,
+)
+
+PLANNED = initiative()
+BUILT = initiative(status="ongoing", description="Elva platser för elbilar.")
+HEAD = Letterhead(STOCKHOLM, "https://vakt.granvik.example", "kim@granvik.example")
+
+
+def told(*changes: dict[str, Any], to: Subscription | None = None) -> Letter:
+    view = view_of(message(gathered(*changes)), to or by_mail(), HEAD, "kim@granvik.example")
+    return letter(view)
+
+
+def plain(html: str) -> str:
+    body = re.sub(r"<(style|title)[^>]*>.*?</\1>", " ", html, flags=re.S)
+    spoken = re.sub(r'<span class="vh"[^>]*>.*?</span>', "", body, flags=re.S)
+    return " ".join(re.sub(r"<[^>]+>", " ", spoken).split())
+
+
+@pytest.mark.parametrize(
+    ("changes", "subject"),
+    [
+        (
+            [change(None, PLANNED, of=f"i-{n}") for n in range(3)]
+            + [change(PLANNED, BUILT, of=f"i-m{n}") for n in range(2)],
+            "2 till pågående, 3 nya – Omsorg i Granvik",
+        ),
+        ([change(None, PLANNED)], "1 ny: Laddplatser vid torget – Omsorg i Granvik"),
+        (
+            [change(PLANNED, None)],
+            "1 står inte längre på sidan: Laddplatser vid torget – Omsorg i Granvik",
+        ),
+        (
+            [change(None, PLANNED), change(PLANNED, BUILT, page="trygg", of="i-2")],
+            "1 till pågående, 1 ny – Tryggt i Granvik och Omsorg i Granvik",
+        ),
+        ([page_change("intro", "Vi bygger", "Vi river")], "sidans ord ändrade – Omsorg i Granvik"),
+    ],
+)
+def test_the_subject_has_the_facts(changes: list[dict[str, Any]], subject: str) -> None:
+    assert told(*changes).subject == subject
+
+
+def test_a_subject_counts_what_it_has_no_room_for() -> None:
+    texts = [
+        change(PLANNED, dict(BUILT) | {"description": PLANNED["description"]}, of="i-1"),
+        change(None, PLANNED, of="i-2"),
+        change(PLANNED, None, of="i-3"),
+        change(PLANNED, initiative(description="Nya ord."), of="i-4"),
+        change(PLANNED, initiative(links=[link("Mer")]), of="i-5"),
+    ]
+    assert told(*texts).subject.startswith(
+        "1 till pågående, 1 ny, 1 står inte längre på sidan, 2 till"
+    )
+
+
+def test_a_subject_is_one_line_whatever_the_page_says() -> None:
+    evil = initiative("Rubrik\r\nBcc: alla@granvik.example\x00\u2028x" * 9)
+    subject = told(change(None, evil)).subject
+    assert "\n" not in subject
+    assert "\r" not in subject
+    assert len(subject) <= 140
+
+
+def test_text_and_html_tell_the_same_facts() -> None:
+    mail = told(
+        change(PLANNED, BUILT, signals=["amount"], certainty=0.7),
+        change(None, initiative("Nytt bad", links=[link("Mer om badet")]), of="i-bad"),
+        change(initiative("Gamla badet"), None, of="i-gammalt"),
+        page_change("title", "Omsorg", "Omsorg om alla"),
+    )
+    for fact in (
+        "4 ändringar",
+        "utvecklas → pågår",
+        "troligen ny status och ny text",
+        "Gäller: belopp",
+        "Nytt bad",
+        "Status: utvecklas",
+        "Mer om badet",
+        "Gamla badet",
+        "Status när den stod kvar: utvecklas",
+        "Den kan vara klar, flyttad eller omskriven; sidan säger inte vilket.",
+        "Sidans rubrik",
+        "23 nov 07:00–08:00",
+        "Omsorg i Granvik",
+        "Du får det här för att kim@granvik.example prenumererar",
+    ):
+        assert fact in " ".join(mail.text.split()), fact
+        assert fact in plain(mail.html), fact
+    assert "nedlagd" not in (mail.text + mail.html).lower()
+
+
+def test_changed_words_are_marked_in_text_and_html() -> None:
+    mail = told(change(PLANNED, BUILT))
+    assert "[-Tio-]{+Elva+} platser" in mail.text
+    assert re.search(r"<del[^>]*>.*?Tio.*?</del><ins[^>]*>.*?Elva", mail.html, re.S)
+    assert "borttaget: " in mail.html
+
+
+def test_whatever_a_page_says_is_text_in_a_mail() -> None:
+    evil = initiative(
+        "<script>alert(1)</script>{{ 7*7 }}",
+        description="<img src=x onerror=alert(1)> {% raw %}",
+        links=[
+            link("klicka", "javascript:alert(1)"),
+            link("data", "data:text/html,x"),
+            link('"><b>', 'https://granvik.example/"><script>'),
+        ],
+    )
+    html = told(change(None, evil)).html
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "javascript:" not in html
+    assert "data:text" not in html
+    assert "{{ 7*7 }}" in html
+
+
+def test_html_stands_alone_and_names_its_language() -> None:
+    html = told(change(None, PLANNED)).html
+    assert '<html lang="sv"' in html
+    assert "prefers-color-scheme: dark" in html
+    assert not re.search(r"<(img|link|script|iframe)\b", html)
+    assert re.search(r"<h1[^>]*style=", html), "styles are inline"
+
+
+def test_english_subscribers_read_english() -> None:
+    mail = told(change(PLANNED, BUILT), to=by_mail(language="en"))
+    assert mail.subject == "1 to ongoing: Laddplatser vid torget – Omsorg i Granvik"
+    assert "developing → ongoing" in mail.text
+    assert '<html lang="en"' in mail.html
+
+
+def test_both_languages_have_the_same_keys() -> None:
+    def keys(table: Mapping[str, Any], before: str = "") -> set[str]:
+        found = set()
+        for name, value in table.items():
+            nested = isinstance(value, dict)
+            found |= keys(value, f"{before}{name}.") if nested else {f"{before}{name}"}
+        return found
+
+    assert keys(language("sv").texts) == keys(language("en").texts)
+
+
+def test_text_lines_are_short_but_for_addresses() -> None:
+    long = initiative(description="En lång mening om laddplatser vid torget. " * 12)
+    lines = told(change(None, long)).text.splitlines()
+    assert all(len(line) <= 76 or "https://" in line for line in lines)
+
+
+def test_links_lead_to_the_history_only_where_there_is_a_public_address() -> None:
+    subject = by_mail()
+    entries = gathered(change(None, PLANNED))
+    with_history = letter(view_of(message(entries), subject, HEAD)).text
+    without = letter(view_of(message(entries), subject, Letterhead(STOCKHOLM))).text
+    assert "https://vakt.granvik.example/" in with_history
+    assert "Se hela historiken" not in without
+    assert "https://granvik.example/omsorg.html" in without
+
+
+def test_what_crossed_what_came_back_and_corrections_read_as_sentences() -> None:
+    back = [
+        change(PLANNED, BUILT, of="i-b"),
+        change(BUILT, PLANNED, of="i-b", number=3, at=START + timedelta(hours=1)),
+    ]
+    crossed = [change(PLANNED, None, of="i-c"), change(None, PLANNED, of="i-c", page="trygg")]
+    right = telling(change(PLANNED, initiative("Laddstolpar")), "correction")
+    entries = gather([*map(telling, [*back, *crossed]), right])
+    text = letter(view_of(message(entries), by_mail(), HEAD)).text
+    assert "Stod på Omsorg i Granvik, står nu på Tryggt i Granvik." in text
+    assert "Ändrades och ändrades tillbaka; nu står det som förut." in text
+    assert "Vi har rättat vad vi sade tidigare." in text
+    assert "Hette tidigare: Laddplatser vid torget" in text
+
+
+def test_a_chart_reads_as_numbers_too() -> None:
+    rows = [
+        {"status": "ongoing", "old": 60, "new": 64},
+        {"status": "developing", "old": 44, "new": 44},
+    ]
+    chart = {
+        "page": "Omsorg i Granvik",
+        "rows": rows,
+        "since": "2026-10-23T07:00:00Z",
+        "until": "2026-11-23T07:00:00Z",
+    }
+    shown = message(gathered(change(None, PLANNED)), charts=[chart])
+    mail = letter(view_of(shown, by_mail(), HEAD))
+    assert "pågår: 64 (förut 60)" in mail.text
+    assert "utvecklas: 44\n" in mail.text
+    assert "width: 69%" in mail.html
+
+
+COUNTS = [
+    {"heading": "Pågående", "status": "ongoing", "number": 64},
+    {"heading": "Planerat", "status": "developing", "number": 1},
+]
+PAGE = {"id": "omsorg", "name": "Omsorg i Granvik", "url": "https://granvik.example/omsorg.html"}
+OPERATORS = Subscription(
+    id="driften", channel="email", about="operation", to=("d@granvik.example",)
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "to", "facts"),
+    [
+        (
+            "welcome",
+            {"pages": [{**PAGE, "counts": COUNTS}]},
+            by_mail(
+                digest="workdays 07:30",
+                when_quiet="weekly",
+                kinds=("added", "moved"),
+                moves=(parse_move("developing>ongoing"),),
+            ),
+            (
+                "Pågående: 64 insatser",
+                "Planerat: 1 insats",
+                "varje arbetsdag kl. 07:30",
+                "en gång i veckan",
+                "ny status och ny på sidan",
+                "utvecklas → pågår",
+            ),
+        ),
+        ("welcome", {"pages": [{**PAGE, "counts": None}]}, by_mail(), ("har inte kunnat läsas",)),
+        ("welcome", {"pages": []}, OPERATORS, ("när något krånglar i bevakningen",)),
+        (
+            "first",
+            {"page": {**PAGE, "counts": COUNTS}},
+            OPERATORS,
+            ("Första avläsningen av Omsorg i Granvik", "64 insatser", "«visionsvakt check omsorg»"),
+        ),
+        (
+            "quiet",
+            {"pages": [PAGE], "since": "2026-11-16T07:00:00Z", "looks": 168, "failed": 1},
+            by_mail(),
+            ("Inget har ändrats i sak på Omsorg i Granvik", "168 gånger", "1 gång gick sidan inte"),
+        ),
+        (
+            "incident",
+            {
+                "what": "opened",
+                "incident": "x-1",
+                "subject": "Omsorg i Granvik",
+                "cause": "timeout",
+                "text": "Sidan svarar inte i tid",
+                "mend": "Öppna sidan i en webbläsare.",
+                "count": 3,
+                "first_at": "2026-11-23T05:00:00Z",
+                "ended_at": None,
+            },
+            OPERATORS,
+            ("Driftstörning", "3 gånger", "Så gör du: Öppna sidan i en webbläsare."),
+        ),
+        (
+            "blind",
+            {"page": PAGE, "since": "2026-11-20T07:00:00Z", "until": None},
+            by_mail(),
+            ("har inte kunnat läsas sedan 20 nov 08:00",),
+        ),
+        (
+            "blind",
+            {"page": PAGE, "since": "2026-11-20T07:00:00Z", "until": "2026-11-23T07:00:00Z"},
+            by_mail(),
+            ("gick inte att läsa från 20 nov 08:00 till 23 nov 08:00",),
+        ),
+    ],
+)
+def test_every_other_message_reads_as_sentences(
+    kind: str, payload: dict[str, Any], to: Subscription, facts: tuple[str, ...]
+) -> None:
+    view = view_of(Message("m-2", to.id, kind, START, payload), to, HEAD, "kim@granvik.example")
+    mail = letter(view)
+    for fact in facts:
+        assert fact in " ".join(mail.text.split()), fact
+        assert fact in plain(mail.html), fact
+    assert mail.subject

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -12,6 +13,8 @@ class Place:
 
     base: str | None
     host: str | None
+    origin: str | None = None
+    """Scheme and host, where root-relative addresses are simply put after it."""
 
 
 def place_of(url: str | None, base: str | None, canonical: str | None) -> Place:
@@ -20,11 +23,20 @@ def place_of(url: str | None, base: str | None, canonical: str | None) -> Place:
     if base:
         bent = _join(page, base) if page else _absolute(base)
         return Place(bent or page, _host(page or bent))
-    return Place(page, _host(page))
+    return Place(page, _host(page), _origin(page))
+
+
+def _origin(url: str | None) -> str | None:
+    found = re.match(r"https?://[a-z0-9.-]+(?=[/?#]|$)", url) if url else None
+    return found[0] if found else None
 
 
 def resolve(href: str, place: Place) -> str | None:
     """The absolute address, or None where the page's own address is not known."""
+    if _PLAIN_ADDRESS.fullmatch(href):
+        return href
+    if place.origin and _PLAIN_PATH.fullmatch(href):
+        return place.origin + href
     href = "".join(href.split()) if any(c.isspace() for c in href) else href
     if not href.startswith(("/", "#", "?", ".")):
         scheme = _scheme(href)
@@ -39,10 +51,17 @@ def leaves(address: str | None, place: Place) -> bool:
     """Whether the host is known and is neither the page's nor below it."""
     if address is None or place.host is None or not address.startswith(("http:", "https:")):
         return False
+    if place.origin and address.startswith(place.origin + "/"):
+        return False
     host = _host(address)
     if host is None or host == place.host or host.endswith("." + place.host):
         return False
     return host.removeprefix("www.") != place.host.removeprefix("www.")
+
+
+# What a browser would leave as it stands: most addresses take this short cut.
+_PLAIN_ADDRESS = re.compile(r"https?://[a-z0-9.-]+/[A-Za-z0-9/_~,=&;?-]*(?:\.[A-Za-z0-9_-]+)*")
+_PLAIN_PATH = re.compile(r"/(?:[A-Za-z0-9_~,=&;-][A-Za-z0-9_~,=&;/-]*)?(?:\.[A-Za-z0-9_-]+)*")
 
 
 def _scheme(href: str) -> str | None:

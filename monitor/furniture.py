@@ -33,18 +33,37 @@ _MARK = (
     rf"|(?:{_NEW_WINDOW}))"
 )
 _MARK_ANYWHERE = re.compile(rf"\s*[(\[]?\s*{_MARK}\s*\.?\s*[)\]]?", re.IGNORECASE)
-_MARK_HINT = re.compile(
-    r"webb|extern|ekstern|ulkoi|fönster|flik|vindu|fane|nettst|websted|website|hjemmeside|ikkuna"
-    r"|välileh|sivustolle|other\s+site|window|new tab",
-    re.IGNORECASE,
+_MARK_HINTS = tuple(
+    "bplats xtern kstern önst flik bbsid webbsaj vindu fane nettst ebsite websted hjemmeside webside"
+    " ikkuna välileh sivust window".split()
+) + (" tab", "other site", "other page", "annan sida", "annan sajt")
+# What most links say, tried before the patterns: whole endings, and whether they name another site.
+_USUAL_MARKS = (
+    ("Länk till annan webbplats, öppnas i nytt fönster.", True),
+    ("Länk till annan webbplats.", True),
+    ("öppnas i nytt fönster.", False),
 )
+_USUAL_ENDINGS = tuple(mark for mark, _ in _USUAL_MARKS)
+
+
+def _may_be_marked(text: str) -> bool:
+    low = text.lower()
+    for hint in _MARK_HINTS:  # noqa: SIM110 - a loop is quicker than any(), and this runs per link
+        if hint in low:
+            return True
+    return False
 
 
 def without_mark(text: str) -> tuple[str, bool]:
     """(the text without the words that mark outside links, whether they said «another site»)."""
-    if not _MARK_HINT.search(text):
+    if len(text) < 10:
         return text, False
     outside = False
+    while text.endswith(_USUAL_ENDINGS):
+        mark, site = next(pair for pair in _USUAL_MARKS if text.endswith(pair[0]))
+        text, outside = text[: -len(mark)].rstrip(" ,–-"), outside or site
+    if not _may_be_marked(text):
+        return text, outside
     while True:
         best = None
         for found in _MARK_ANYWHERE.finditer(text):
@@ -60,18 +79,24 @@ def without_mark(text: str) -> tuple[str, bool]:
 
 def says_outside(text: str) -> bool:
     """Whether an alt, a title or an icon's name says that the link leads to another site."""
+    if len(text) < 10 or not _may_be_marked(text):
+        return False
+    if text.rstrip().endswith(_USUAL_ENDINGS[:2]):
+        return True
     found = _MARK_ANYWHERE.search(text)
     return found is not None and found["site"] is not None
 
 
 # «Information, ikon», «Ikon: pratbubblor»: names of pictures that stand as text.
 _ICON = re.compile(
-    r"(?:ikon|icon|ikoni|kuvake|symbol|symboli|logotyp|logo|logga)\s*(?::|för|for|-|–)\s*\S.{0,80}"
-    r"|.{1,60}[,;]?\s+(?:ikon|icon|symbol|kuvake|logotyp|logotype)"
-    r"|.{1,30}(?:symbol|ikon|logotyp|kuvake)"
+    r"(?:ikon|icon|ikoni|kuvake|symbol|symboli)\s*(?::|–|-)\s*\S.{0,80}"
+    r"|.{1,60}[,;]\s*(?:ikon|icon|symbol|kuvake|logotyp|logotype)"
+    r"|(?:facebook|linkedin|twitter|x|e-post|instagram|youtube|info|information)[ -]?"
+    r"(?:symbol|ikon|logotyp|kuvake)"
     r"|ikon|icon|kuvake|symbol|logotyp|logotype",
     re.IGNORECASE,
 )
+_ICON_HINTS = ("ikon", "icon", "ymbol", "ogotyp", "uvake")
 _PICTURE = re.compile(
     r"(?:(?:en|ett|et|ei|a|an)\s+)?(?:illustration|illustrasjon|bild|bilde|billede|foto|fotografi"
     r"|dekorbild|dekorationsbild|picture|photo|image|kuva|kuvituskuva|valokuva|karta|logotyp|logo)"
@@ -82,7 +107,13 @@ _PICTURE = re.compile(
 
 def is_icon(text: str) -> bool:
     """Whether a whole piece of text is only the name of an icon."""
-    return len(text) <= 90 and _ICON.fullmatch(text) is not None
+    if len(text) > 90:
+        return False
+    low = text.lower()
+    for hint in _ICON_HINTS:
+        if hint in low:
+            return _ICON.fullmatch(text) is not None
+    return False
 
 
 def is_picture(text: str) -> bool:
@@ -175,6 +206,13 @@ _LABEL = re.compile(
     r"|fase|stadie|stadium)\s*(?:[:–—-]\s*|\n\s*|$)(.*)",
     re.IGNORECASE | re.DOTALL,
 )
+
+
+LABEL_WORDS = tuple(
+    "status nuvarande läge fas skede tillstånd stage phase state progress tila vaihe tilanne stadi"
+    "e".split()
+)
+"""How a status label begins, in lower case."""
 
 
 def labelled(text: str) -> str | None:

@@ -77,6 +77,7 @@ class Span:
 
     blocks: Sequence[Block]
     elements: Elements
+    rises: Sequence[int]
     first: int
     end: int
     quiet: Mapping[int, str]
@@ -85,7 +86,7 @@ class Span:
 
     @property
     def rise_at_end(self) -> int:
-        return self.blocks[self.end].rise if self.end < len(self.blocks) else 0
+        return self.rises[self.end] if self.end < len(self.rises) else 0
 
 
 NOTHING = Parse(None, False, (), (), 9.0)
@@ -228,25 +229,27 @@ def _classes(span: Span, number: int) -> str | None:
 
 
 def _titles(span: Span, pattern: Pattern) -> list[int]:
-    titles = []
-    for number in range(span.first, span.end):
-        block = span.blocks[number]
-        if number in span.quiet:
-            continue
-        if pattern.tail:
-            if block.look.endswith(pattern.look):
-                titles.append(number)
-        elif block.look == pattern.look or (
-            pattern.lead
-            and block.lead is not None
-            and pattern.look == f"{block.look}/{block.lead.tag}"
-        ):
-            if pattern.drop and _drop(span, number) < pattern.drop:
-                continue
-            if pattern.classes is not None and _classes(span, number) != pattern.classes:
-                continue
-            titles.append(number)
+    blocks, quiet, look = span.blocks, span.quiet, pattern.look
+    numbers = range(span.first, span.end)
+    if pattern.tail:
+        return [n for n in numbers if blocks[n].look.endswith(look) and n not in quiet]
+    if pattern.lead:
+        titles = [
+            n
+            for n in numbers
+            if n not in quiet and (blocks[n].look == look or _begins_with(blocks[n], look))
+        ]
+    else:
+        titles = [n for n in numbers if blocks[n].look == look and n not in quiet]
+    if pattern.drop:
+        titles = [n for n in titles if _drop(span, n) >= pattern.drop]
+    if pattern.classes is not None:
+        titles = [n for n in titles if _classes(span, n) == pattern.classes]
     return titles
+
+
+def _begins_with(block: Block, look: str) -> bool:
+    return block.lead is not None and look == f"{block.look}/{block.lead.tag}"
 
 
 def _try(span: Span, pattern: Pattern, flat: bool) -> Parse:
@@ -256,41 +259,41 @@ def _try(span: Span, pattern: Pattern, flat: bool) -> Parse:
 
 def _depths(span: Span, titles: Sequence[int]) -> list[int]:
     """For each title, how deep the element stands that holds it and its nearest neighbour."""
-    blocks = span.blocks
-    lows = []
-    before = span.first - 1
-    for title in titles:
-        lows.append(min(blocks[n].rise for n in range(before + 1, title + 1)))
-        before = title
-    low = span.rise_at_end
-    for n in range(before + 1, span.end):
-        low = min(low, blocks[n].rise)
-    lows.append(low)
-    return [max(lows[k], lows[k + 1]) for k in range(len(titles))]
+    rises = span.rises
+    lows = [
+        min(rises[before + 1 : title + 1])
+        for before, title in itertools.pairwise((span.first - 1, *titles))
+    ]
+    lows.append(min((span.rise_at_end, *rises[titles[-1] + 1 : span.end])))
+    return [max(pair) for pair in itertools.pairwise(lows)]
 
 
 def _cut(
     span: Span, pattern: Pattern, titles: list[int], flat: bool | None, learned: bool = False
 ) -> Parse:
-    inside, beside, before = _reach(span, titles)
+    reach = _reach(span, titles)
     if flat is None:
-        flat = _is_flat(span, titles, inside, beside, pattern)
+        flat = _is_flat(span, titles, reach, pattern)
     if not flat:
-        more = _missed_units(span, titles)
+        more = _missed_units(span, titles, reach)
         if more:
             titles = sorted({*titles, *more})
-            inside, beside, before = _reach(span, titles)
+            reach = _reach(span, titles)
+    quiet = span.quiet
     units = []
-    taken: set[int] = set()
+    taken = set(titles)
     for k, title in enumerate(titles):
-        reach = inside[k] + (beside[k] if flat else [])
-        after = [n for n in reach if n not in span.quiet]
-        front = [n for n in before[k] if n not in span.quiet]
-        quiet = [n for n in (*before[k], *reach) if n in span.quiet]
-        block = span.blocks[title]
-        lead = _takes_lead(block, pattern)
-        units.append(Unit(title, lead, tuple(front), tuple(after), tuple(quiet)))
-        taken.add(title)
+        after, front = reach.inside[k], reach.before[k]
+        if flat:
+            after = after + reach.beside[k]
+        silent: tuple[int, ...] = ()
+        if quiet:
+            silent = tuple(n for n in (*front, *after) if n in quiet)
+            if silent:
+                after = [n for n in after if n not in quiet]
+                front = [n for n in front if n not in quiet]
+        lead = _takes_lead(span.blocks[title], pattern)
+        units.append(Unit(title, lead, tuple(front), tuple(after), silent))
         taken.update(after)
         taken.update(front)
     left = tuple(n for n in range(span.first, span.end) if n not in taken and n not in span.quiet)
@@ -302,84 +305,86 @@ def _takes_lead(block: Block, pattern: Pattern) -> bool:
         return False
     if pattern.lead:
         return True
-    return pattern.look == f"{block.look}/{block.lead.tag}" or (
+    return _begins_with(block, pattern.look) or (
         block.look != pattern.look and pattern.look.endswith("/" + block.lead.tag)
     )
 
 
-def _reach(
-    span: Span, titles: Sequence[int]
-) -> tuple[list[list[int]], list[list[int]], list[list[int]]]:
+class _Reach(NamedTuple):
     """For each title: the blocks inside its unit, those beside it, those before it in its unit."""
-    blocks = span.blocks
+
+    depths: list[int]
+    inside: list[list[int]]
+    beside: list[list[int]]
+    before: list[list[int]]
+
+
+def _reach(span: Span, titles: Sequence[int]) -> _Reach:
+    rises, blocks = span.rises, span.blocks
     depths = _depths(span, titles)
     inside: list[list[int]] = []
     beside: list[list[int]] = []
     before: list[list[int]] = []
     last = span.first - 1
-    for k, title in enumerate(titles):
-        depth = depths[k]
-        front = []
-        low = blocks[title].rise
+    for title, end, depth in zip(titles, (*titles[1:], span.end), depths, strict=True):
+        front: list[int] = []
+        low = rises[title]
         for n in range(title - 1, last, -1):
             if low <= depth:
                 break
             front.append(n)
-            low = min(low, blocks[n].rise)
-        before.append(front[::-1])
-        end = titles[k + 1] if k + 1 < len(titles) else span.end
-        mine, next_to = [], []
+            low = min(low, rises[n])
+        if front:
+            front.reverse()
+            _give_up(front[0], inside, beside)
+        before.append(front)
+        mine: list[int] = []
+        aside: list[int] = []
         low = blocks[title].depth + 1
         for n in range(title + 1, end):
-            low = min(low, blocks[n].rise)
+            if rises[n] < low:
+                low = rises[n]
             if low > depth:
                 mine.append(n)
             elif low == depth:
-                next_to.append(n)
+                aside.append(n)
             else:
                 break
         inside.append(mine)
-        beside.append(next_to)
+        beside.append(aside)
         last = mine[-1] if mine else title
-    # What stands before a title inside its unit is not beside the title before it.
-    for k in range(len(titles) - 1):
-        first = before[k + 1][0] if before[k + 1] else titles[k + 1]
-        inside[k] = [n for n in inside[k] if n < first]
-        beside[k] = [n for n in beside[k] if n < first]
-    return inside, beside, before
+    return _Reach(depths, inside, beside, before)
 
 
-def _is_flat(
-    span: Span,
-    titles: Sequence[int],
-    inside: Sequence[Sequence[int]],
-    beside: Sequence[Sequence[int]],
-    pattern: Pattern,
-) -> bool:
+def _give_up(first: int, inside: list[list[int]], beside: list[list[int]]) -> None:
+    """What stands before a title inside its unit is not beside the title before it."""
+    if inside:
+        inside[-1] = [n for n in inside[-1] if n < first]
+        beside[-1] = [n for n in beside[-1] if n < first]
+
+
+def _is_flat(span: Span, titles: Sequence[int], reach: _Reach, pattern: Pattern) -> bool:
     def count(rows: Sequence[Sequence[int]]) -> int:
         return sum(1 for row in rows if any(n not in span.quiet for n in row))
 
-    within, next_to = count(inside), count(beside)
-    if pattern.lead:
-        within = len(titles) - next_to
+    next_to = count(reach.beside)
     if next_to == 0:
         return False
+    within = count(reach.inside) if not pattern.lead else len(titles) - next_to
     return within == 0 or next_to > within or (next_to >= 2 and next_to >= 0.3 * len(titles))
 
 
-def _missed_units(span: Span, titles: Sequence[int]) -> list[int]:
+def _missed_units(span: Span, titles: Sequence[int], reach: _Reach) -> list[int]:
     """In nested pages: further elements of the units' kind, whose first block looks otherwise."""
     blocks, elements = span.blocks, span.elements
-    inside, _, before = _reach(span, titles)
     taken = set(titles)
-    for k in range(len(titles)):
-        taken.update(inside[k])
-        taken.update(before[k])
+    for row in (*reach.inside, *reach.before):
+        taken.update(row)
     loose = [n for n in range(span.first, span.end) if n not in taken and n not in span.quiet]
     if not loose:
         return []
     kinds: dict[int, set[tuple[str, str]]] = {}
-    for title, depth in zip(titles, _depths(span, titles), strict=True):
+    for title, depth in zip(titles, reach.depths, strict=True):
         path = elements.path(blocks[title].place)
         if depth < len(path):
             container = path[depth - 1] if depth else -1

@@ -151,12 +151,12 @@ _PARAGRAPHS = frozenset(
     "p h1 h2 h3 h4 h5 h6 summary button dt blockquote figcaption heading tab".split()
 )
 
-_TEXT, _SKIPPING, _INLINED, _LINK, _BR, _PICTURE, _BLOCK, _LANDMARK = range(8)
+_SKIPPING, _INLINED, _LINK, _BR, _PICTURE, _BLOCK, _LANDMARK = range(7)
 _KINDS = (
     dict.fromkeys(_SKIP, _SKIPPING)
     | dict.fromkeys(_INLINE, _INLINED)
     | dict.fromkeys(("header", "footer", "dialog"), _LANDMARK)
-    | {"br": _BR, "a": _LINK, "img": _PICTURE, "svg": _PICTURE, "-text": _TEXT}
+    | {"br": _BR, "a": _LINK, "img": _PICTURE, "svg": _PICTURE}
 )
 _new_block = tuple.__new__
 """`Block._make` without its checks: blocks are made by the hundred."""
@@ -222,23 +222,48 @@ class _Scribe:
 
     # -- blocks
 
-    def write(self, place: int, depth: int, rise: int, look: str, level: int, ref: str | None) -> None:
+    def write(
+        self, place: int, depth: int, rise: int, look: str, level: int, ref: str | None
+    ) -> None:
         """The pieces gathered are a block's."""
+        pieces, links = self.pieces, self.links
         if self.open_link is not None:
             self._divide_link(self.open_link)
-        where = _Where(place, depth, rise, look, level, self.link_ref or ref)
-        if len(self.pieces) == 1:
-            text = tidy(self.pieces[0].replace(BREAK, " "))
-            if text or self.links:
-                links = tuple(link for _, _, link in self.links)
-                self._add(where, text, self.places[0], links, bool(links), None)
-        elif self.pieces:
-            self._write_many(where)
-        elif self.links:
-            self._add(where, "", (), tuple(link for _, _, link in self.links), True, None)
-        self.pieces.clear()
+            links = self.links
+        if len(pieces) == 1:
+            text = tidy(pieces[0])
+            for tag, _ in self.places[0]:
+                look += "/" + tag
+            if text and text != BREAK:
+                raw = tuple([link for _, _, link in links]) if links else ()
+                self.blocks.append(
+                    _new_block(
+                        Block,
+                        (
+                            text,
+                            place,
+                            depth,
+                            rise,
+                            look,
+                            level,
+                            raw,
+                            raw != (),
+                            None,
+                            self.link_ref or ref,
+                            False,
+                        ),
+                    )
+                )
+        else:
+            where = _Where(place, depth, rise, look, level, self.link_ref or ref)
+            if pieces:
+                self._write_many(where)
+            else:
+                self._add(where, "", (), tuple(link for _, _, link in links), True, None)
+        pieces.clear()
         self.places.clear()
-        self.links = []
+        if links:
+            self.links = []
         self.link_ref = None
 
     def _add(
@@ -266,9 +291,7 @@ class _Scribe:
             return
         text = tidy("".join(self.pieces[link.first :]).replace(BREAK, " "))
         if text and not link.blocks:
-            self.links.append(
-                (link.first, len(self.pieces), RawLink(text, link.href, link.marked))
-            )
+            self.links.append((link.first, len(self.pieces), RawLink(text, link.href, link.marked)))
         link.blocks += 1
         link.first = 0
 
@@ -458,14 +481,15 @@ class _Walk:
             if budget < 0:
                 self.complete = False
                 break
-            tag = node.tag or ""
-            kind = kinds.get(tag, _BLOCK)
-            if kind == _TEXT:
+            if node.is_text_node:
                 text = node.text_content or ""
-                if pieces or not (text.isspace() or not text):
-                    pieces.append(text)
-                    places.append(inline)
-            elif kind != _SKIPPING:
+                if not text.isspace():
+                    if text:
+                        pieces.append(text)
+                        places.append(inline)
+                elif pieces and pieces[-1] != BREAK:
+                    pieces[-1] += " "
+            elif (kind := kinds.get(tag := node.tag or "", _BLOCK)) != _SKIPPING:
                 if specials:
                     special = specials.get(node.mem_id)
                     if special is not None and special.get("role") in _TELLING_ROLES:
@@ -488,7 +512,7 @@ class _Walk:
                             inner = depth + 1
                         else:
                             number, inner = place, depth
-                        if special is None and child.next is None and child.tag == "-text":
+                        if special is None and child.next is None and child.is_text_node:
                             text = tidy(child.text_content or "")
                             if text and scribe.open_link is None:
                                 blocks.append(
@@ -533,7 +557,7 @@ class _Walk:
                     if child is not None:
                         inlines += 1
                         within = (*inline, (tag, inlines))
-                        if special is None and child.next is None and child.tag == "-text":
+                        if special is None and child.next is None and child.is_text_node:
                             text = child.text_content or ""
                             if pieces or not (text.isspace() or not text):
                                 pieces.append(text)
@@ -557,15 +581,13 @@ class _Walk:
                         label, marked = "", False
                         if opened and len(attributes) > 1:
                             label, marked = _link_words(attributes)
-                        if opened and child.next is None and child.tag == "-text":
+                        if opened and child.next is None and child.is_text_node:
                             pieces.append(child.text_content or "")
                             places.append(within)
                             scribe.add_link(len(pieces) - 1, href or "", label, marked)
                         else:
                             if opened:
-                                scribe.open_link = _OpenLink(
-                                    len(pieces), href or "", label, marked
-                                )
+                                scribe.open_link = _OpenLink(len(pieces), href or "", label, marked)
                             stack.append((node, inline, -1, opened))
                             inline = within
                             node = child
@@ -757,9 +779,7 @@ def with_column_heads(blocks: list[Block], elements: Elements) -> list[Block]:
     heads = {row for row, tags in cells.items() if len(tags) >= 2 and "td" not in tags}
     heads |= {number for number, tag in enumerate(elements.tags) if tag == "thead"}
     return [
-        block._replace(head=True)
-        if not heads.isdisjoint(elements.path(block.place))
-        else block
+        block._replace(head=True) if not heads.isdisjoint(elements.path(block.place)) else block
         for block in blocks
     ]
 

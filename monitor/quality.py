@@ -217,8 +217,9 @@ _LOGIN = re.compile(
 )
 _COOKIE = re.compile(r"\b(?:kakor|cookies?|informasjonskapsler|evästei)", re.IGNORECASE)
 _DAMAGE = re.compile(
-    r"\ufffd|Ã[\u0080-\u00bf¤¥¶„…–©¨¸‰Œ]|Ã\u0085|â€[™œ\x9d“”¢¦]|Â[\xa0»«©®°·]|├[Ñ¥Â╢ñ]|Ń¥|√[•§∂]"
+    r"\ufffd|Ã[\u0080-\u00bf¤¥¶„…–©¨¸‰Œ]|â€[™œ\x9d“”¢¦]|Â[\xa0»«©®°·]|├[Ñ¥Â╢ñ]|√[•§∂]"
 )
+_DAMAGE_HINTS = ("\ufffd", "Ã", "â€", "Â", "├", "√")
 
 
 def alone(
@@ -250,13 +251,17 @@ def _wrong_page(reading: Reading, facts: PageFacts) -> list[Reason]:
 def _damage(reading: Reading, decoded: Decoded, facts: PageFacts) -> list[Reason]:
     reasons = []
     words = [reading.title, *reading.intro]
-    words += [text for item in reading.initiatives for text in (item.title, item.description)]
+    for item in reading.initiatives:
+        words.append(item.title)
+        words.append(item.description)
     if not reading.initiatives:
         words.append(facts.text)
-    found = _DAMAGE.search("\n".join(words))
-    if found:
-        sign = found[0]
-        reasons.append(Reason("encoding_damage", f"Texten är teckenskadad («{sign}»).", sign))
+    text = "\n".join(words)
+    if any(hint in text for hint in _DAMAGE_HINTS):
+        found = _DAMAGE.search(text)
+        if found:
+            sign = found[0]
+            reasons.append(Reason("encoding_damage", f"Texten är teckenskadad («{sign}»).", sign))
     if facts.ending:
         reasons.append(Reason("cut_document", "Sidan är avkortad: slutet saknas.", facts.ending))
     if not facts.complete:
@@ -292,7 +297,7 @@ def _structure(reading: Reading, profile: Profile, facts: PageFacts) -> list[Rea
         )
     seen: dict[tuple[str, str, str | None], int] = {}
     for item in reading.initiatives:
-        key = (same_key(item.title), same_key(item.description), item.status)
+        key = (item.title, item.description, item.status)
         seen[key] = seen.get(key, 0) + 1
     twice = sum(times - 1 for times in seen.values())
     if twice >= 3 and twice >= 0.3 * count:

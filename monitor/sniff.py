@@ -40,9 +40,9 @@ def not_a_page(source: Source) -> Reason | None:
     for pattern, name in _OTHER_TEXT:
         if pattern.match(body):
             return Reason("not_html", f"Svaret är {name}, inte en webbsida.", name)
-    if body[:2] not in (b"\xff\xfe", b"\xfe\xff") and body.count(b"\x00") > len(body) // 50:
-        if not _wide(body):
-            return Reason("not_html", "Svaret är binära data, inte en webbsida.", "binary")
+    binary = b"\x00" in body and body.count(b"\x00") > len(body) // 50
+    if binary and body[:2] not in (b"\xff\xfe", b"\xfe\xff") and not _wide(body):
+        return Reason("not_html", "Svaret är binära data, inte en webbsida.", "binary")
     return None
 
 
@@ -64,7 +64,7 @@ def too_tangled(html: bytes) -> Reason | None:
             opened = html.rfind(b"<", 0, start + _LONGEST_TAG // 2)
             if opened >= 0 and html.find(b">", opened, start) < 0:
                 return tangled
-    if html.count(b">") > 2 * tags + 5_000:
+    if len(html) > 100 * tags and html.count(b">") > 2 * tags + 5_000:
         return tangled
     if tags <= _MANY_TAGS and tags - 2 * closing <= _LOOSE_TAGS:
         return None
@@ -86,6 +86,6 @@ def cut_ending(html: bytes) -> str:
     """Where a document was cut: "tag" in the middle of a tag, "end" without its end, else ""."""
     if html.rfind(b"<") > html.rfind(b">"):
         return "tag"
-    if _CLOSED.search(html, max(0, len(html) - 20_000)) or _CLOSED.search(html):
+    if html.rfind(b"</html>") >= 0 or html.rfind(b"</body>") >= 0 or _CLOSED.search(html):
         return ""
     return "end" if _OPENED.search(html, 0, 20_000) else ""

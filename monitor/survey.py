@@ -1,0 +1,252 @@
+"""What each block of an outline is to a profile, before any initiative is looked for.
+
+One pass finds the section headings, the heading that ends the list, the status labels and the quiet
+blocks: those that are content of nothing (markers, icons' names, column headings, controls).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from monitor.furniture import (
+    COLUMN_WORDS,
+    LABEL_WORDS,
+    is_control,
+    is_icon,
+    is_marker,
+    labelled,
+)
+from monitor.model import Profile
+from monitor.outline import Block, Elements, Outline
+from monitor.text import heading_key
+
+_LONGEST_LABEL = 120
+_STATUS_WORDS: Mapping[str, tuple[str, ...]] = {
+    "ongoing": ("pågående", "pågår", "i gång", "igång", "i gang", "pågående nu", "käynnissä")
+    + ("ongoing", "in progress", "underway"),
+    "developing": ("utvecklas", "under utveckling", "planerad", "planerat", "planeras", "planlagt")
+    + ("på gång", "kommande", "suunnitteilla", "developing", "planned", "in development"),
+    "partnership": ("partnerskap", "nätverk", "samverkan", "samarbete", "partnership", "network"),
+}
+"""Words after «Status:» for statuses that a profile declares, where its own headings don't fit."""
+_HEADS = frozenset(("heading", "tab", "caption", "legend", "summary", "th"))
+
+
+class Heading(NamedTuple):
+    """A section's heading. `status` is None, `rule` -1, where the profile does not know it."""
+
+    block: int
+    text: str
+    status: str | None
+    rule: int = -1
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """`labels`: the status labels, by block: a rule's number, or the word nobody knows.
+
+    `labelled` is True where the initiatives tell their own status and no heading does. Nothing at or
+    after `stop` is content.
+    """
+
+    headings: tuple[Heading, ...]
+    stop: int
+    quiet: dict[int, str]
+    labels: dict[int, int | str]
+    labelled: bool
+
+
+class Vocabulary:
+    """A profile's headings, stops and status words, by key."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.rules: dict[str, int] = {}
+        self.statuses: dict[str, int] = {}
+        for number, rule in enumerate(profile.sections):
+            for heading in rule.heading:
+                self.rules.setdefault(heading_key(heading), number)
+        self.statuses.update(self.rules)
+        for number, rule in enumerate(profile.sections):
+            for word in (rule.status, *_STATUS_WORDS.get(rule.status, ())):
+                self.statuses.setdefault(heading_key(word), number)
+        self.stops = frozenset(heading_key(heading) for heading in profile.stop)
+        keys = {*self.statuses, *self.stops}
+        self.longest = max((len(key) for key in keys), default=0) + 12
+        self.beginnings = frozenset(key[:2] for key in keys)
+
+    def key(self, text: str, low: str) -> str:
+        """The key of a text that could be one of ours, else "": most texts stop here cheaply."""
+        begin = low[:2]
+        if begin in self.beginnings or not begin.isalnum():
+            return heading_key(text) if len(text) <= self.longest else ""
+        return ""
+
+
+@lru_cache(maxsize=64)
+def vocabulary_of(profile: Profile) -> Vocabulary:
+    return Vocabulary(profile)
+
+
+def survey(outline: Outline, profile: Profile) -> Survey:
+    """Look over all blocks once."""
+    return _Surveyor(outline, profile).result()
+
+
+class _Surveyor:
+    def __init__(self, outline: Outline, profile: Profile) -> None:
+        self.outline = outline
+        self.blocks = outline.blocks
+        self.profile = profile
+        self.found: list[Heading] = []
+        self.stops: list[int] = []
+        self.titles: list[int] = []
+        self.quiet: dict[int, str] = {}
+        self.labels: dict[int, int | str] = {}
+        self.exact: dict[int, int] = {}
+        self.explicit = 0
+        self.look_over(vocabulary_of(profile))
+
+    def look_over(self, words: Vocabulary) -> None:
+        blocks = self.blocks
+        waiting = -1
+        for number in range(self.outline.start, len(blocks)):
+            text = blocks[number][0]
+            if len(text) > _LONGEST_LABEL:
+                waiting = -1
+                continue
+            block = blocks[number]
+            low = text.lower()
+            if block.level == 1:
+                self.titles.append(number)
+                continue
+            if waiting >= 0:
+                rule = words.statuses.get(heading_key(text))
+                if rule is not None:
+                    self.labels[waiting] = self.labels[number] = rule
+                    self.explicit += 1
+                waiting = -1
+                continue
+            key = words.key(text, low)
+            if key:
+                self.meet_word(number, block, key, words)
+            if low.startswith(LABEL_WORDS) and (value := labelled(text)) is not None:
+                if value:
+                    self.meet_label(number, block, value, words)
+                else:
+                    waiting = number
+            if block.head:
+                self.quiet[number] = "column heading"
+            elif len(text) <= 8 and is_marker(text):
+                self.quiet[number] = "marker"
+            elif is_icon(text):
+                self.quiet[number] = "icon"
+            elif "/button" in block.look and is_control(text):
+                self.quiet[number] = "control"
+
+    def meet_word(self, number: int, block: Block, key: str, words: Vocabulary) -> None:
+        rule = words.rules.get(key)
+        if rule is not None:
+            status = self.profile.sections[rule].status
+            self.found.append(Heading(number, block.text, status, rule, self.rank(block)))
+        elif key in words.stops and self.rank(block) <= 2:
+            self.stops.append(number)
+        if not block.level and not block.links:
+            status_rule = words.statuses.get(key)
+            if status_rule is not None:
+                self.exact[number] = status_rule
+
+    def meet_label(self, number: int, block: Block, value: str, words: Vocabulary) -> None:
+        rule = words.statuses.get(heading_key(value.rstrip(".")))
+        if rule is not None:
+            self.explicit += 1
+            self.labels[number] = rule
+        elif not block.level:
+            self.labels[number] = value
+
+    def rank(self, block: Block) -> int:
+        """How much a block with a section's words looks like a heading: 0 surely, 9 not at all."""
+        parts = block.look.split("/")
+        if block.level or parts[-1] in _HEADS or "summary" in parts or "tab" in parts:
+            return 0
+        if block.links:
+            return 4 if block.ref else 9
+        if parts[-1] in ("td", "dd", "li") or "td" in parts[-3:]:
+            return 5
+        if "li" in parts[-4:] and self.outline.kind == "html":
+            return 3
+        return 1 if parts[-1] in ("strong", "b") else 2
+
+    # -- what was found
+
+    def result(self) -> Survey:
+        is_labelled = self.tell_by_labels()
+        headings = () if is_labelled else self.choose()
+        first = min((heading.block for heading in headings), default=self.outline.start)
+        stop = next((n for n in self.stops if n > first), len(self.blocks))
+        stop = min(stop, next((n for n in self.titles if n > first), stop))
+        for number in self.labels:
+            self.quiet[number] = "label"
+        for number in _in_asides(self.outline.elements, self.blocks):
+            self.quiet[number] = "aside"
+        for number in _column_rows(self.outline.elements, self.blocks[:stop]):
+            self.quiet[number] = "column heading"
+            self.labels.pop(number, None)
+        headings = tuple(heading for heading in headings if heading.block < stop)
+        return Survey(headings, stop, self.quiet, self.labels, is_labelled)
+
+    def tell_by_labels(self) -> bool:
+        """Whether the initiatives tell their own status; settles which labels count."""
+        if any(heading.rank == 0 for heading in self.found):
+            self.labels = {n: rule for n, rule in self.labels.items() if not isinstance(rule, str)}
+            return False
+        cells = [n for n in self.exact if self.rank(self.blocks[n]) >= 3]
+        repeated = len(self.exact) > 2 * len(set(self.exact.values()))
+        if cells or repeated:
+            self.labels.update(self.exact)
+        elif not self.explicit:
+            self.labels = {}
+        return self.explicit > 0 or repeated or len(cells) >= 2
+
+    def choose(self) -> tuple[Heading, ...]:
+        """For each rule the occurrences that look most like headings."""
+        best: dict[int, int] = {}
+        for heading in self.found:
+            best[heading.rule] = min(best.get(heading.rule, 9), heading.rank)
+        return tuple(h for h in self.found if h.rank == best[h.rule] and h.rank <= 4)
+
+
+def _in_asides(elements: Elements, blocks: Sequence[Block]) -> list[int]:
+    """Blocks in an aside that is not itself inside an item."""
+    if "aside" not in elements.tags:
+        return []
+    asides: set[int] = set()
+    items: set[int] = set()
+    for number, tag in enumerate(elements.tags):
+        parent = elements.parents[number]
+        if tag in ("li", "article", "details", "tr", "dd") or parent in items:
+            items.add(number)
+        elif tag == "aside" or parent in asides:
+            asides.add(number)
+    return [number for number, block in enumerate(blocks) if block.place in asides]
+
+
+def _column_rows(elements: Elements, blocks: Sequence[Block]) -> list[int]:
+    """Cells of table rows that hold nothing but column names, though none of them is a `th`."""
+    if "tr" not in elements.tags:
+        return []
+    rows: dict[int, list[int]] = {}
+    for number, block in enumerate(blocks):
+        for place in reversed(elements.path(block.place)):
+            if elements.tags[place] == "tr":
+                rows.setdefault(place, []).append(number)
+                break
+    found: list[int] = []
+    for numbers in rows.values():
+        words = [blocks[n].text.lower().split() for n in numbers]
+        if len(numbers) >= 2 and all(w and COLUMN_WORDS.issuperset(w) for w in words):
+            found.extend(numbers)
+    return found

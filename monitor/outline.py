@@ -798,13 +798,15 @@ def with_panels_in_place(blocks: list[Block], elements: Elements) -> list[Block]
     for nesting in range(3):
         panel_of = _panels(blocks, elements)
         panels = set(panel_of.values())
-        level = {
-            index: panel
-            for index, panel in panel_of.items()
-            if len(panels.intersection(elements.path(blocks[index].place))) == nesting
+        depths = {
+            index: len(panels.intersection(elements.path(blocks[index].place)))
+            for index in panel_of
         }
+        level = {index: panel for index, panel in panel_of.items() if depths[index] == nesting}
         if len(level) >= 2:
             blocks = _moved(blocks, elements, level)
+        if max(depths.values(), default=0) <= nesting:
+            break
     return blocks
 
 
@@ -848,14 +850,18 @@ def _panels(blocks: list[Block], elements: Elements) -> dict[int, int]:
     labels: dict[str, int] = {}
     opened: list[int] = []
     ids: dict[str, int] = {}
-    for number, tag in enumerate(elements.tags):
-        name = elements.attribute(number, "id")
-        if name in refs and tag not in _LEVELS:
-            ids.setdefault(name, number)
-        if elements.attribute(number, "role") == "tabpanel":
+    for number, node in enumerate(elements.nodes):
+        attributes = node.attributes if node is not None else None
+        if not attributes:
+            continue
+        name = attributes.get("id")
+        if name in refs and elements.tags[number] not in _LEVELS:
+            ids.setdefault(name or "", number)
+        if attributes.get("role") == "tabpanel":
             opened.append(number)
-            labels.setdefault(elements.attribute(number, "aria-labelledby"), number)
+            labels.setdefault(attributes.get("aria-labelledby") or "", number)
     found: dict[int, int] = {}
+    taken: set[int] = set()
     for index, block in enumerate(blocks):
         panel = ids.get(block.ref) if block.ref else None
         if panel is None and block.look.endswith("/tab"):
@@ -863,10 +869,11 @@ def _panels(blocks: list[Block], elements: Elements) -> dict[int, int]:
             panel = labels.get(name) if name else None
         if (
             panel is not None
-            and panel not in found.values()
+            and panel not in taken
             and not elements.inside(block.place, panel)
         ):
             found[index] = panel
+            taken.add(panel)
     if not found:
         tabs = [index for index, block in enumerate(blocks) if block.look.endswith("/tab")]
         if len(tabs) == len(opened):

@@ -135,7 +135,7 @@ class _Step:
     cut: bool = False
 
 
-class _Refused(Exception):  # noqa: N818 (an answer, and no error of ours)
+class _Refused(Exception):
     """The server answered a step of a mail with something else than yes."""
 
     def __init__(self, step: str, code: int, said: bytes, *, keeps_all_waiting: bool) -> None:

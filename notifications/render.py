@@ -101,7 +101,11 @@ class _html_pieces:  # noqa: N801 (reads as a function in the template)
         from markupsafe import Markup
 
         shown = Markup("")
+        gone = False
         for piece in pieces:
+            if gone and piece.kind == "new":
+                shown += " "  # else the old word and the new one read as one
+            gone = piece.kind == "gone" and not piece.text[-1:].isspace()
             if piece.kind == "same" or not piece.text.strip():
                 shown += Markup("{}").format(piece.text)
                 continue

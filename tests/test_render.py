@@ -120,7 +120,7 @@ def test_text_and_html_tell_the_same_facts() -> None:
 def test_changed_words_are_marked_in_text_and_html() -> None:
     mail = told(change(PLANNED, BUILT))
     assert "[-Tio-]{+Elva+} platser" in mail.text
-    assert re.search(r"<del[^>]*>.*?Tio.*?</del><ins[^>]*>.*?Elva", mail.html, re.S)
+    assert re.search(r"<del[^>]*>.*?Tio.*?</del> <ins[^>]*>.*?Elva", mail.html, re.S)
     assert "borttaget: " in mail.html
 
 

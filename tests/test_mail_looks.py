@@ -1,0 +1,146 @@
+"""The mail in a real browser: nothing for axe to find, nothing cut off at 320 px or with big text.
+
+`python -m tests.test_mail_looks FOLDER` writes the pictures that docs/ shows.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notifications.channels import Letterhead, Message
+from notifications.digest import entry_document, gather
+from notifications.render import letter
+from notifications.view import view_of
+from tests.support.browser import axe_findings, chromium
+from tests.support.telling import (
+    START,
+    STOCKHOLM,
+    by_mail,
+    change,
+    initiative,
+    link,
+    page_change,
+    telling,
+)
+
+SCREENS = {"phone": (320, 640), "desk": (760, 900)}
+SCHEMES = ("light", "dark")
+ROWS = [
+    {"status": "ongoing", "old": 61, "new": 64},
+    {"status": "developing", "old": 45, "new": 44},
+    {"status": "partnership", "old": 14, "new": 14},
+]
+
+
+def sample(language: str = "sv") -> str:
+    """A digest with something of every kind, from an invented town."""
+    plan = "Vi utreder en ny simhall med 25-metersbassäng. Beslut väntas under 2026."
+    built = "Vi bygger en ny simhall med 50-metersbassäng. Den öppnar hösten 2027."
+    garden = initiative(
+        "Åkerbärsodling på torgets tak",
+        description="Tio odlingslådor för skolorna.\n\nÖppet för alla på lördagar.",
+        links=[link("Så odlar vi i Granvik", external=True)],
+    )
+    changes = [
+        change(
+            initiative("Ny simhall vid ån", description=plan),
+            initiative("Ny simhall vid ån", "ongoing", built),
+            of="i-1",
+            signals=["amount", "year", "commitment"],
+        ),
+        change(
+            initiative("Laddplatser"), initiative("Laddplatser", "ongoing"), of="i-2", certainty=0.8
+        ),
+        change(None, garden, of="i-3"),
+        change(None, garden, of="i-3", page="trygg"),
+        change(initiative("Trygghetsvandringar", "ongoing"), None, of="i-4"),
+        change(initiative("Nattbussar"), initiative("Nattbussar till byarna"), of="i-5"),
+        change(
+            initiative("Lånecyklar", links=[link("Boka cykel")]),
+            initiative("Lånecyklar", links=[link("Boka", "https://granvik.example/cykel")]),
+            of="i-6",
+        ),
+        page_change("intro", "Granvik växer.", "Granvik växer hållbart."),
+        *(
+            change(None, initiative(f"Lekplats nummer {n} i Storskogen"), of=f"i-l{n}")
+            for n in range(11)
+        ),
+    ]
+    told = [telling(one) for one in changes]
+    late = change(initiative("Skolskog"), initiative("Skolskog", "ongoing"), of="i-7")
+    told.append(telling(late, "late"))
+    chart = {
+        "page": "Omsorg i Granvik",
+        "rows": ROWS,
+        "since": (START - timedelta(days=30)).isoformat(),
+        "until": START.isoformat(),
+    }
+    payload = {"entries": [entry_document(entry) for entry in gather(told)], "charts": [chart]}
+    head = Letterhead(STOCKHOLM, "https://vakt.granvik.example", "kommunikation@granvik.example")
+    to = by_mail(digest="workdays 07:30", language=language)
+    shown = Message("m-1", to.id, "digest", START, payload)
+    return letter(view_of(shown, to, head, "kim@granvik.example")).html
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["sv", "en"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("screen", SCREENS)
+def test_axe_finds_nothing_and_nothing_is_cut_off(
+    browser: Any, language: str, scheme: str, screen: str
+) -> None:
+    width, height = SCREENS[screen]
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page.set_content(sample(language))
+    assert axe_findings(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate("document.body.style.setProperty('font-size', '32px')")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+@pytest.mark.slow
+def test_a_screen_reader_hears_the_heading_first_and_the_groups_in_order(browser: Any) -> None:
+    page = browser.new_page()
+    page.set_content(sample())
+    levels = page.eval_on_selector_all(
+        "h1, h2, h3", "all => all.map(one => [one.tagName, one.textContent.trim()])"
+    )
+    assert levels[0][0] == "H1"
+    assert next(text for tag, text in levels if tag == "H2").startswith("Ny status")
+    assert all(
+        int(after[0][1]) - int(before[0][1]) <= 1
+        for before, after in pairwise(levels)
+    )
+    page.close()
+
+
+def take_pictures(folder: Path) -> None:
+    """The pictures in docs/: the mail on a phone and on a desk, dark and light."""
+    with chromium() as browser:
+        for screen, (width, height) in SCREENS.items():
+            for scheme in SCHEMES:
+                size = {"width": width, "height": height}
+                page = browser.new_page(viewport=size, color_scheme=scheme)
+                page.set_content(sample())
+                clip = {"x": 0, "y": 0, "width": width, "height": 1200}
+                file = folder / f"mail-{screen}-{scheme}.png"
+                page.screenshot(path=file, full_page=True, clip=clip)
+                page.close()
+
+
+if __name__ == "__main__":
+    take_pictures(Path(sys.argv[1]))

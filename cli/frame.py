@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args, get_origin
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -94,13 +95,13 @@ def write_rows(formatter: Any, heading: str, rows: Sequence[tuple[str, str]]) ->
 
 
 class _Plain:
-    """Turns words into str, int or Path, and lists of them, as Typer's own coercion would.
+    """Turns words into str, int, Path or an Enum, and lists of them, as Typer's coercion would.
 
     Typer builds a pydantic adapter for each parameter, which costs every start 0.1 s of CPU. Where
     a later Typer keeps its coercion elsewhere, that is used, and only the time is lost.
     """
 
-    def __init__(self, kind: Callable[[Any], Any]) -> None:
+    def __init__(self, kind: type[Any]) -> None:
         self.kind = kind
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
@@ -112,15 +113,19 @@ class _Plain:
         try:
             return self.kind(value)
         except ValueError:
-            raise typer.BadParameter(f"«{value}» är inget heltal", ctx=ctx, param=param) from None
+            mend = "är inget heltal"
+            if issubclass(self.kind, Enum):
+                mend = f"finns inte; här finns {', '.join(str(one.value) for one in self.kind)}"
+            raise typer.BadParameter(f"«{value}» {mend}", ctx=ctx, param=param) from None
 
 
 def _lighten(params: Sequence[Any]) -> None:
     for param in params:
         annotation = getattr(getattr(param, "type_descriptor", None), "annotation", None)
         one = get_args(annotation)[0] if get_origin(annotation) is list else annotation
-        if one in (bool, str, int, Path) and hasattr(param, "_runtime_param"):
-            param._runtime_param = _Plain(one)
+        known = isinstance(one, type) and issubclass(one, bool | str | int | Path | Enum)
+        if known and hasattr(param, "_runtime_param"):
+            param._runtime_param = _Plain(cast("type[Any]", one))
 
 
 class Command(_Speaks, TyperCommand):

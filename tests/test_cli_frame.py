@@ -6,15 +6,17 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
-from typer.main import get_group
+from typer.main import get_command, get_group
 
 import settings
 from cli.init import template
-from cli.program import COMMANDS
+from cli.program import COMMANDS, application
 
 ROOT = Path(__file__).parents[1]
 
@@ -73,6 +75,20 @@ def test_every_command_of_a_family_is_listed_and_every_listed_command_is_there()
             # A word without commands under it yet is no command.
             real = {word for word, command in found.items() if getattr(command, "commands", True)}
             assert real == listed.get(name, set()), name
+
+
+def test_no_parameter_of_any_command_needs_typers_own_coercion() -> None:
+    """The image leaves pydantic out; see ops/slim.sh."""
+
+    def walk(command: Any, context: Any) -> Iterator[Any]:
+        yield from command.get_params(context)
+        for name in getattr(command, "list_commands", lambda _: [])(context):
+            inner = command.get_command(context, name)
+            yield from walk(inner, inner.context_class(inner, info_name=name, parent=context))
+
+    top = get_command(application)
+    for param in walk(top, top.context_class(top, info_name="visionsvakt")):
+        assert type(param._runtime_param).__module__ == "cli.frame", param.name
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -159,7 +159,7 @@ def usage_line(error: Any) -> str:
         case "BadOptionUsage" | "BadArgumentUsage":
             text = f"flaggan {option} behöver ett värde" if option else "ett argument saknas"
         case "BadParameter":
-            text = f"{_label(error.param)}: värdet duger inte ({error.message.rstrip('.')})"
+            text = f"{_label(error.param)}: {error.message.rstrip('.')}"
         case _ if "unexpected extra argument" in error.message:
             text = f"för många argument: {error.message.partition('(')[2].partition('(')[2][:-1]}"
         case _ if "Missing command" in error.message:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,11 @@ from cli.output import print_json
 from cli.times import inclusive, moment
 from monitor.errors import UsageError
 from monitor.model import KINDS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from snapshots.history import Life
 
 app = Family()
 
@@ -110,27 +115,32 @@ def history_of(
     """Visa en insats hela liv: lägen, ändringar och sidor."""
     from presentation.documents import history_document
     from presentation.reports import history_lines
-    from snapshots import history
     from wiring import install
 
     settings = session(context).settings()
     with install(settings) as installation, installation.database.read() as conn:
-        found = history.lives_named(conn, initiative)
-        if not found:
-            raise UsageError(
-                f"{initiative}: ingen insats har haft det id:t eller den titeln; "
-                "sök med visionsvakt search"
-            )
-        if len(found) > 1:
-            raise UsageError(
-                f"{initiative}: flera insatser har haft den titeln; välj id: {', '.join(found)}"
-            )
-        life = history.life(conn, found[0])
-        if life is None:
-            raise UsageError(f"{initiative}: insatsen finns inte längre efter en ny härledning")
+        life = life_named(conn, initiative)
         document = history_document(life)
     if as_json:
         print_json(document)
     else:
         for line in history_lines(document, settings.zone):
             print(line)
+
+
+def life_named(conn: Connection, initiative: str) -> Life:
+    """The initiative with that id, or that ever had that title; UsageError where not just one."""
+    from snapshots import history
+
+    found = history.lives_named(conn, initiative)
+    if len(found) > 1:
+        raise UsageError(
+            f"{initiative}: flera insatser har haft den titeln; välj id: {', '.join(found)}"
+        )
+    life = history.life(conn, found[0]) if found else None
+    if life is None:
+        raise UsageError(
+            f"{initiative}: ingen insats har haft det id:t eller den titeln; "
+            "sök med visionsvakt search"
+        )
+    return life

@@ -135,3 +135,20 @@ def _number(text: str, name: str, low: int, high: int, names: list[str]) -> int:
     if not low <= int(text) <= high:
         raise ValueError(f"«{text}» ({name}) ligger utanför {low}-{high}")
     return int(text)
+
+
+def planned_looks(timetable: Timetable, since: datetime, until: datetime, zone: tzinfo) -> int:
+    """How many looks the timetable has from `since` on to before `until`.
+
+    «Every so often» counts from `since`; a cron line's times are what they are.
+    """
+    if until <= since:
+        return 0
+    if isinstance(timetable, Every):
+        return -(-int((until - since).total_seconds()) // timetable.seconds)
+    count = 0
+    moment = next_look(timetable, since - timedelta(microseconds=1), zone)
+    while moment < until:
+        count += 1
+        moment = next_look(timetable, moment, zone)
+    return count

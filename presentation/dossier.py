@@ -22,13 +22,13 @@ _STYLE = """
 @media (prefers-color-scheme:dark){:root{--ink:#eee;--paper:#161616;--soft:#b4b4b4;--line:#4a4a4a;
 --new:#1d4a29;--gone:#5c2222}}
 body{font:1rem/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);
-max-width:46rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}
+max-width:46rem;margin:2rem auto;padding:0 1rem;overflow-wrap:break-word}
 h1{line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid var(--line)}
 dt{font-weight:600}dd{margin:0 0 .6rem}article{margin:1.5rem 0;break-inside:avoid}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;
 padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line)}
 ins{background:var(--new)}del{background:var(--gone)}.soft{color:var(--soft)}
-code{font-size:.85em;overflow-wrap:anywhere}
+code,.url{overflow-wrap:anywhere}code{font-size:.85em}
 @media print{:root{--ink:#000;--paper:#fff;--soft:#333}body{max-width:none;margin:0}}
 """
 
@@ -119,7 +119,7 @@ def _sources(sources: Sequence[Source], zone: tzinfo) -> Iterator[str]:
     yield "SHA-256 av innehållet</th></tr></thead><tbody>\n"
     for source in sources:
         yield (
-            f"<tr><td>{local(source.at, zone)}</td><td>{escape(source.url)}</td>"
+            f"<tr><td>{local(source.at, zone)}</td><td class='url'>{escape(source.url)}</td>"
             f"<td><code>{escape(source.capture)}<br>{escape(source.sha256)}</code></td></tr>\n"
         )
     yield "</tbody></table>\n"

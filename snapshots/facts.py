@@ -11,6 +11,7 @@ import hashlib
 import heapq
 import json
 import sys
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -122,10 +123,81 @@ def looks(conn: Connection, page: str, after: tuple[datetime, str] | None = None
         yield _as_look(capture)
 
 
-def looks_back(conn: Connection, page: str, moment: datetime) -> Iterator[Look]:
-    """The looks at a page up to this moment, the last one first."""
-    for capture in _kept_back(conn, page, moment):
-        yield _as_look(capture)
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """The least of a look: when, what body (its hash, as stored), and whether it failed."""
+
+    at: datetime
+    body: bytes | None
+    failed: bool
+
+
+def glances(
+    conn: Connection, page: str, since: datetime | None, until: datetime
+) -> Iterator[Glance]:
+    """Every look from `since` to before `until`, in order: quick, for counting many."""
+    return heapq.merge(
+        _packed_glances(conn, page, since, until),
+        _loose_glances(conn, page, since, until),
+        key=lambda glance: glance.at,
+    )
+
+
+def glances_back(conn: Connection, page: str, moment: datetime) -> Iterator[Glance]:
+    """Every look up to a moment, the last one first."""
+
+    def loose() -> Iterator[Glance]:
+        query = sa.select(captures.c.at, captures.c.body, captures.c.came)
+        query = query.where(captures.c.page == page).order_by(captures.c.at.desc()).limit(_CHUNK)
+        latest = captures.c.at <= moment
+        while True:
+            rows = conn.execute(query.where(latest)).all()
+            for at, found, came in rows:
+                yield Glance(at, found, came == "failure")
+            if len(rows) < _CHUNK:
+                return
+            latest = captures.c.at < rows[-1].at
+
+    def packed() -> Iterator[Glance]:
+        query = sa.select(capture_packs.c.seq).where(
+            capture_packs.c.page == page, capture_packs.c.first_at <= moment
+        )
+        latest = packing.microseconds(moment)
+        for seq in conn.execute(query.order_by(capture_packs.c.last_at.desc())).scalars().all():
+            opened = _pack_at(conn, seq)
+            for index in range(bisect_right(opened.times, latest) - 1, -1, -1):
+                at = packing.moment(opened.times[index])
+                yield Glance(at, opened.body(index), opened.failed(index))
+
+    return heapq.merge(packed(), loose(), key=lambda glance: glance.at, reverse=True)
+
+
+def _loose_glances(
+    conn: Connection, page: str, since: datetime | None, until: datetime
+) -> Iterator[Glance]:
+    query = sa.select(captures.c.at, captures.c.body, captures.c.came)
+    query = query.where(captures.c.page == page, captures.c.at < until)
+    if since is not None:
+        query = query.where(captures.c.at >= since)
+    for at, body, came in conn.execute(query.order_by(captures.c.at, captures.c.id)):
+        yield Glance(at, body, came == "failure")
+
+
+def _packed_glances(
+    conn: Connection, page: str, since: datetime | None, until: datetime
+) -> Iterator[Glance]:
+    query = sa.select(capture_packs.c.seq).where(
+        capture_packs.c.page == page, capture_packs.c.first_at < until
+    )
+    if since is not None:
+        query = query.where(capture_packs.c.last_at >= since)
+    first = 0 if since is None else packing.microseconds(since)
+    end = packing.microseconds(until)
+    for seq in conn.execute(query.order_by(capture_packs.c.first_at)).scalars().all():
+        opened = _pack_at(conn, seq)
+        for index in range(bisect_left(opened.times, first), bisect_left(opened.times, end)):
+            at = packing.moment(opened.times[index])
+            yield Glance(at, opened.body(index), opened.failed(index))
 
 
 def kept(
@@ -164,9 +236,10 @@ def capture(conn: Connection, capture_id: str, page: str | None = None) -> Captu
     elif page is not None:
         query = query.where(capture_packs.c.page == page)
     for data in conn.execute(query).scalars().all():
-        for packed in _unpack(data):
-            if packed.id == capture_id:
-                return packed
+        opened = _opened(data)
+        for index in range(len(opened)):
+            if opened.capture(index, exchange=False).id == capture_id:
+                return opened.capture(index)
     return None
 
 
@@ -261,14 +334,18 @@ def body_before(conn: Connection, page: str, moment: datetime) -> str | None:
         .where(capture_packs.c.page == page, capture_packs.c.first_at < moment)
         .order_by(capture_packs.c.last_at.desc())
     )
+    start = packing.microseconds(moment)
+    since = packing.microseconds(loose.at) if loose is not None else 0
     for pack_last, data in conn.execute(query).all():
         if loose is not None and pack_last <= loose.at:
             break
-        for packed in reversed(_unpack(data, exchanges=False)):
-            if packed.at < moment and packed.body is not None:
-                if loose is not None and packed.at < loose.at:
-                    break
-                return packed.body
+        opened = _opened(data)
+        for index in range(bisect_left(opened.times, start) - 1, -1, -1):
+            if opened.times[index] < since:
+                break
+            found = opened.body(index)
+            if found is not None:
+                return found.hex()
     return loose.body.hex() if loose is not None else None
 
 
@@ -331,10 +408,10 @@ def _add_to_pack(conn: Connection, page: str, new: list[Capture]) -> None:
             capture_packs.c.last_at < after,
         )
     ).first()
-    whole = new if there is None else [*_unpack(there.data), *new]
+    whole = new if there is None else [*_opened(there.data).captures(), *new]
     whole.sort(key=lambda capture: capture.key)
     data = packing.pack(whole)
-    if packing.unpack(data) != whole:
+    if list(packing.Pack(data).captures()) != whole:
         raise StoreError(f"Hämtningar av {page} går inte att packa utan förlust: inget är packat.")
     values = {
         "page": page,
@@ -364,34 +441,6 @@ def _kept(
     loose = _loose(conn, page, after, until, columns)
     packed = _packed(conn, page, after, until, exchanges=columns is _ALL_COLUMNS)
     return heapq.merge(packed, loose, key=lambda capture: capture.key)
-
-
-def _kept_back(conn: Connection, page: str, moment: datetime) -> Iterator[Capture]:
-    query = sa.select(*_LOOK_COLUMNS).where(captures.c.page == page)
-    query = query.order_by(captures.c.at.desc(), captures.c.id.desc()).limit(_CHUNK // 10)
-
-    def loose() -> Iterator[Capture]:
-        chunk = query.where(captures.c.at <= moment)
-        while True:
-            rows = conn.execute(chunk).all()
-            yield from map(_from_row, rows)
-            if len(rows) < _CHUNK // 10:
-                return
-            at, name = rows[-1].at, rows[-1].id
-            earlier = (captures.c.at < at) | ((captures.c.at == at) & (captures.c.id < name))
-            chunk = query.where(captures.c.at <= at, earlier)
-
-    def packed() -> Iterator[Capture]:
-        mine = sa.select(capture_packs.c.seq).where(
-            capture_packs.c.page == page, capture_packs.c.first_at <= moment
-        )
-        for seq in conn.execute(mine.order_by(capture_packs.c.last_at.desc())).scalars().all():
-            one = sa.select(capture_packs.c.data).where(capture_packs.c.seq == seq)
-            for capture in reversed(_unpack(conn.execute(one).scalar_one(), exchanges=False)):
-                if capture.at <= moment:
-                    yield capture
-
-    return heapq.merge(packed(), loose(), key=lambda capture: capture.key, reverse=True)
 
 
 def _loose(
@@ -431,18 +480,26 @@ def _packed(
         query = query.where(capture_packs.c.last_at >= after[0])
     if until is not None:
         query = query.where(capture_packs.c.first_at < until)
+    first = 0 if after is None else packing.microseconds(after[0])
+    end = None if until is None else packing.microseconds(until)
     for seq in conn.execute(query.order_by(capture_packs.c.first_at)).scalars().all():
-        one = sa.select(capture_packs.c.data).where(capture_packs.c.seq == seq)
-        for capture in _unpack(conn.execute(one).scalar_one(), exchanges=exchanges):
-            if until is not None and capture.at >= until:
+        opened = _pack_at(conn, seq)
+        for index in range(bisect_left(opened.times, first), len(opened)):
+            if end is not None and opened.times[index] >= end:
                 return
-            if after is None or capture.key > after:
+            capture = opened.capture(index, exchange=exchanges)
+            if after is None or capture.at > after[0] or capture.key > after:
                 yield capture
 
 
-def _unpack(data: bytes, *, exchanges: bool = True) -> list[Capture]:
+def _pack_at(conn: Connection, seq: int) -> packing.Pack:
+    one = sa.select(capture_packs.c.data).where(capture_packs.c.seq == seq)
+    return _opened(conn.execute(one).scalar_one())
+
+
+def _opened(data: bytes) -> packing.Pack:
     try:
-        return packing.unpack(data, exchanges=exchanges)
+        return packing.Pack(data)
     except ValueError as error:
         raise StoreError(
             "En packe hämtningar är skadad i databasen: återställ den från en säkerhetskopia."
@@ -457,11 +514,13 @@ def _is_there(conn: Connection, capture: Capture) -> bool:
         capture_packs.c.first_at <= capture.at,
         capture_packs.c.last_at >= capture.at,
     )
-    return any(
-        other.at == capture.at and other.id == capture.id
-        for data in conn.execute(around).scalars().all()
-        for other in _unpack(data, exchanges=False)
-    )
+    moment = packing.microseconds(capture.at)
+    for data in conn.execute(around).scalars().all():
+        opened = _opened(data)
+        same = range(bisect_left(opened.times, moment), bisect_right(opened.times, moment))
+        if any(opened.capture(index, exchange=False).id == capture.id for index in same):
+            return True
+    return False
 
 
 def _values(capture: Capture) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from monitor.model import Change, Initiative, Look, PageWords, Reason
+from monitor.model import Change, Initiative, PageWords, Reason
 from snapshots import derived, facts
 from snapshots.derived import initiative_of, title_key
 from snapshots.plain import from_plain
@@ -33,10 +33,6 @@ from snapshots.schema import (
 from snapshots.schema import (
     changes as changes_table,
 )
-
-_LAST: Final = "~"
-"""Sorts after every capture id."""
-
 
 # ------------------------------------------------------------------------------------ a page as of
 
@@ -184,13 +180,14 @@ def _seen(
         return last_good, None
     judge = _Judge(conn, page_key)
     last = since
-    for look in facts.looks_back(conn, page_key, moment):
+    for look in facts.glances_back(conn, page_key, moment):
         if look.at <= since:
             break
         if judge.is_good(look):
             last = look.at
             break
-    for look in facts.looks(conn, page_key, (moment, _LAST)):
+    after = moment + timedelta(microseconds=1)
+    for look in facts.glances(conn, page_key, after, last_good + timedelta(microseconds=1)):
         if judge.is_good(look):
             return last, look.at
     return last, None
@@ -200,19 +197,20 @@ class _Judge:
     """Whether looks were good ones: a whole page came, and what was read of it is believed."""
 
     def __init__(self, conn: Connection, page_key: str) -> None:
-        query = sa.select(verdicts).where(verdicts.c.page == page_key)
+        columns = (verdicts.c.at, verdicts.c.outcome, verdicts.c.released, verdicts.c.body)
+        query = sa.select(*columns).where(verdicts.c.page == page_key)
         self._verdicts = conn.execute(query.order_by(verdicts.c.at)).all()
         self._times = [row.at for row in self._verdicts]
 
-    def is_good(self, look: Look) -> bool:
+    def is_good(self, look: facts.Glance) -> bool:
         """By the last verdict up to it: without one of its own, what it showed was seen before."""
         index = bisect_right(self._times, look.at)
-        if look.failure is not None or look.body is None or not index:
+        if look.failed or look.body is None or not index:
             return False
         verdict = self._verdicts[index - 1]
         if verdict.outcome in ("first", "changed") or verdict.released:
             return True
-        return bool(verdict.at != look.at and verdict.body != bytes.fromhex(look.body))
+        return bool(verdict.at != look.at and verdict.body != look.body)
 
 
 # ----------------------------------------------------------------------------------------- changes
@@ -559,14 +557,11 @@ def coverage(conn: Connection, page_key: str, since: datetime | None, until: dat
     tally = _Tally()
     before = None
     if since is not None:
-        earlier = facts.looks_back(conn, page_key, since - timedelta(microseconds=1))
+        earlier = facts.glances_back(conn, page_key, since - timedelta(microseconds=1))
         before = next((look.at for look in earlier if judge.is_good(look)), None)
     last = since if before is not None else None
-    after = (since, "") if since is not None else None
     start = since
-    for look in facts.looks(conn, page_key, after):
-        if look.at >= until:
-            break
+    for look in facts.glances(conn, page_key, since, until):
         start = start or look.at
         last = last or look.at  # from the first look on, blindness counts
         tally.looks += 1
@@ -574,7 +569,7 @@ def coverage(conn: Connection, page_key: str, since: datetime | None, until: dat
             tally.good += 1
             tally.gap(last, look.at)
             last = look.at
-        elif look.failure is not None:
+        elif look.failed:
             tally.failed += 1
         else:
             tally.quarantined += 1

@@ -11,10 +11,12 @@ import json
 import re
 import struct
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import cached_property
+from itertools import accumulate
 from typing import Any, Final
 
 from monitor.model import short_id
@@ -61,6 +63,16 @@ class Capture:
         return (self.at, self.id)
 
 
+def microseconds(moment: datetime) -> int:
+    """A moment as packs count it."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(microseconds_since: int) -> datetime:
+    """The moment that a pack's number says."""
+    return _EPOCH + microseconds_since * _MICROSECOND
+
+
 def pack(captures: Sequence[Capture]) -> bytes:
     """Captures of ONE page, at least one, in order of time."""
     shapes: dict[tuple[str | None, ...], int] = {}
@@ -78,7 +90,7 @@ def pack(captures: Sequence[Capture]) -> bytes:
                 templates.setdefault(template, len(templates)),
             )
         )
-    times = [(capture.at - _EPOCH) // _MICROSECOND for capture in captures]
+    times = [microseconds(capture.at) for capture in captures]
     steps = [after - before for before, after in zip([0, *times], times, strict=False)]
     known = [name for name in hashes if name is not None]
     head = {
@@ -103,55 +115,85 @@ def pack(captures: Sequence[Capture]) -> bytes:
     return zstd.compress(b"".join(blocks), level=_LEVEL)
 
 
-def unpack(data: bytes, *, exchanges: bool = True) -> list[Capture]:
-    """What `pack` was given, on request without the exchanges: quicker.
+class Pack:
+    """A pack opened: times at once, captures only as they are asked for. Never changes.
 
-    Raises ValueError where the bytes are torn.
+    Raises ValueError where the bytes are torn, or in a format of a newer program.
     """
-    try:
-        plain = zstd.decompress(data)
-    except (zstd.ZstdError, EOFError) as error:
-        raise ValueError("a torn pack of captures") from error
-    (length,) = struct.unpack_from("<I", plain)
-    head = json.loads(plain[4 : 4 + length])
-    if head["format"] != _FORMAT:
-        raise ValueError("a pack of captures in a newer format")
-    place = 4 + length
-    looks, nothing = head["looks"], head["nothing"]
-    hashes: list[str | None] = []
-    for _ in range(head["bodies"]):
-        hashes.append(plain[place : place + 32].hex())
-        place += 32
-    if nothing is not None:
-        hashes.insert(nothing, None)
-    columns = []
-    for count in (looks, looks, looks, looks, head["distances"]):
-        columns.append(_unplanes(plain[place : place + 8 * count]))
-        place += 8 * count
-    steps, shapes, names, templates, distances = columns
-    far = iter(distances)
-    captures = []
-    at = _EPOCH
-    for step, shape, name, template in zip(steps, shapes, names, templates, strict=True):
-        at += step * _MICROSECOND
-        came, failure, text, detail, content_type, final_url, source = head["shapes"][shape]
-        exchange = _with_times(head["templates"][template], at, far) if exchanges else ""
-        captures.append(
-            Capture(
-                head["page"],
-                at,
-                came,
-                hashes[name],
-                failure,
-                text,
-                detail,
-                content_type,
-                final_url,
-                exchange,
-                source,
-            )
+
+    def __init__(self, data: bytes) -> None:
+        try:
+            plain = zstd.decompress(data)
+            (length,) = struct.unpack_from("<I", plain)
+            head = json.loads(plain[4 : 4 + length])
+        except (zstd.ZstdError, EOFError, struct.error, ValueError) as error:
+            raise ValueError("a torn pack of captures") from error
+        if head["format"] != _FORMAT:
+            raise ValueError("a pack of captures in a newer format")
+        place = 4 + length
+        self._head = head
+        hashes: list[bytes | None] = []
+        for _ in range(head["bodies"]):
+            hashes.append(plain[place : place + 32])
+            place += 32
+        if head["nothing"] is not None:
+            hashes.insert(head["nothing"], None)
+        self._hashes = hashes
+        columns = []
+        looks = head["looks"]
+        for count in (looks, looks, looks, looks, head["distances"]):
+            columns.append(_unplanes(plain[place : place + 8 * count]))
+            place += 8 * count
+        steps, self._shapes, self._names, self._templates, self._distances = columns
+        self.times = list(accumulate(steps))
+        """When each look was, in microseconds since 1970."""
+        self._marks = [template.count("\x01") for template in head["templates"]]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def body(self, index: int) -> bytes | None:
+        """The hash of a look's body."""
+        return self._hashes[self._names[index]]
+
+    def failed(self, index: int) -> bool:
+        """Whether no whole page came."""
+        return bool(self._head["shapes"][self._shapes[index]][0] == "failure")
+
+    def capture(self, index: int, *, exchange: bool = True) -> Capture:
+        """One capture, on request without its exchange: quicker."""
+        at = _EPOCH + self.times[index] * _MICROSECOND
+        body = self.body(index)
+        came, failure, text, detail, content_type, final_url, source = self._head["shapes"][
+            self._shapes[index]
+        ]
+        return Capture(
+            self._head["page"],
+            at,
+            came,
+            None if body is None else body.hex(),
+            failure,
+            text,
+            detail,
+            content_type,
+            final_url,
+            self._exchange(index, at) if exchange else "",
+            source,
         )
-    return captures
+
+    def captures(self) -> Iterator[Capture]:
+        """Every capture, whole, in order."""
+        return (self.capture(index) for index in range(len(self)))
+
+    def _exchange(self, index: int, at: datetime) -> str:
+        start = self._starts[index]
+        template = self._head["templates"][self._templates[index]]
+        return _with_times(template, at, self._distances[start:])
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Where each look's distances begin."""
+        return [0, *accumulate(self._marks[template] for template in self._templates)]
 
 
 def _shape(capture: Capture) -> tuple[str | None, ...]:

@@ -23,7 +23,7 @@ from snapshots.schema import item_versions, pages, snapshots, spans, tracks
 _MOST_VERSIONS: Final = 1000
 _WORD: Final = re.compile(r"\w+")
 _ENDINGS: Final = (
-    "ernas ornas arnas erna orna arna ens ets nas ors ars ers en et na or ar er as es a e n t s"
+    "ernas ornas arnas erna orna arna ens ets nas ans ors ars ers en et an na or ar er as es a e n t s"
 ).split()
 _SHORTEST_STEM: Final = 4
 

@@ -282,7 +282,8 @@ class HostGate:
     """One request at a time to a host, and its pause between, over threads and programs.
 
     Satisfies `monitor.fetch.Gate`. A turn's lease is `lease_seconds`: longer than any look; what
-    a killed program held is free after it. Waits at most `patience_seconds`, then TryLater.
+    a killed program held is free after it, or after the host's pause where `runs` (asked with the
+    holder's name) sees that it is gone. Waits at most `patience_seconds`, then TryLater.
     """
 
     def __init__(
@@ -295,6 +296,7 @@ class HostGate:
         *,
         lease_seconds: float = 60.0,
         patience_seconds: float = 90.0,
+        runs: Callable[[str], bool] = lambda holder: True,
     ) -> None:
         self._database = database
         self._pause_seconds = pause_seconds
@@ -303,6 +305,7 @@ class HostGate:
         self._sleep = sleep
         self._lease = timedelta(seconds=lease_seconds)
         self._patience = timedelta(seconds=patience_seconds)
+        self._runs = runs
         self._here: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
 
@@ -349,7 +352,16 @@ class HostGate:
         insert_missing(conn, hosts, [{"host": host}])
         row = conn.execute(sa.select(hosts).where(hosts.c.host == host).with_for_update()).one()
         waits = [row.free_at] if row.free_at is not None and row.free_at > now else []
-        if row.lease_until is not None and row.lease_until > now and row.lease_by != name:
+        leased = row.lease_until is not None and row.lease_until > now and row.lease_by != name
+        if leased and not self._runs(row.lease_by.rpartition(" ")[0]):
+            leased = False
+            if self._pause_seconds > 0:  # it may have asked this very moment
+                free_at = now + timedelta(seconds=self._pause_seconds)
+                freed = {"lease_by": None, "lease_until": None}
+                conn.execute(hosts.update().where(hosts.c.host == host).values(freed))
+                hold_host(conn, host, free_at)
+                waits.append(free_at)
+        if leased:
             waits.append(min(row.lease_until, now + timedelta(seconds=0.25)))
         if waits:
             until: datetime = max(waits)

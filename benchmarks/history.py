@@ -1,0 +1,278 @@
+"""Ten years of hourly looks at one page: what they cost in bytes, and how quick the answers are.
+
+    python -m benchmarks.history [--years 10] [--quick]
+
+An invented page of 140 initiatives with 500 real changes over ten years (fewer for fewer years),
+looked at every hour: once where nearly every answer is a 304, once where every answer is a whole
+page that differs by a nonce. Sizes are of the SQLite file after VACUUM, the log (which grows by an
+entry a look and is what proves history) measured apart. `--quick` leaves the nonces out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import shutil
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+from monitor.identity.lives import join
+from monitor.model import Decisions, Link, Reason
+from monitor.step import needs_body, step
+from snapshots import derived, facts, history, watch
+from snapshots.database import Database, open_database
+from snapshots.facts import NewCapture
+from snapshots.search import search
+from snapshots.watch import WatchedPage
+from tests.support.editions import READER, page
+from tests.support.histories import STATUSES, Style, make_history
+
+HOURS_A_YEAR = 8760
+START = datetime(2026, 1, 1, tzinfo=UTC)
+URL = "https://granvik.example/vision"
+KEY = "granvik"
+
+
+def editions(changes: int) -> list[bytes]:
+    """The page as it was, and after each change: one initiative reworded, moved, renamed, with
+    another link, gone or new."""
+    dice = random.Random(3)
+    style = Style(size=140, sentences=(2, 4))
+    pool = [
+        item for seed in range(5) for item in make_history(seed, style, 1).editions[0].initiatives
+    ]
+    now, spare = pool[:140], pool[140:]
+    made = [page(now)]
+    for number in range(changes):
+        kind = dice.choices(
+            ("reword", "move", "rename", "relink", "leave", "enter"), (45, 15, 10, 10, 10, 10)
+        )[0]
+        at = dice.randrange(len(now))
+        item = now[at]
+        if kind == "reword":
+            sentences = item.description.split(". ")
+            sentences[dice.randrange(len(sentences))] = f"Arbetet följs upp år {2026 + number}"
+            now[at] = replace(item, description=". ".join(sentences))
+        elif kind == "move":
+            others = [status for status in STATUSES if status != item.status]
+            now[at] = replace(item, status=dice.choice(others))
+        elif kind == "rename":
+            now[at] = replace(item, title=f"{item.title} {number}")
+        elif kind == "relink":
+            link = Link(f"Läs mer om etapp {number}", f"https://granvik.example/{number}.html")
+            now[at] = replace(item, links=(link,))
+        elif kind == "leave" and len(now) > 120:
+            del now[at]
+        elif spare:
+            now.insert(at, spare.pop())
+        made.append(page(now))
+    return made
+
+
+def exchange(at: datetime, status: int, etag: str, size: int) -> tuple[dict[str, Any], ...]:
+    """A hop as the fetcher keeps it."""
+    moment = at + timedelta(microseconds=at.microsecond % 977 + 150)
+    headers = [
+        ["Date", format_datetime(at.replace(microsecond=0), usegmt=True)],
+        ["Server", "SiteVision"],
+        ["ETag", etag],
+        ["Cache-Control", "private, no-cache"],
+        ["Strict-Transport-Security", "max-age=31536000"],
+    ]
+    if status == 200:
+        headers += [["Content-Type", "text/html;charset=UTF-8"], ["Content-Length", str(size)]]
+    return (
+        {
+            "url": URL,
+            "status": status,
+            "http_version": "HTTP/1.1",
+            "request_headers": [
+                ["User-Agent", "Visionsvakt/0.1 (+webb@granvik.example)"],
+                ["If-None-Match", etag],
+            ],
+            "headers": headers,
+            "body": "",
+            "address": "192.0.2.7",
+            "certificate_sha256": hashlib.sha256(b"granvik").hexdigest(),
+            "via_proxy": False,
+            "started_at": moment.isoformat(),
+        },
+    )
+
+
+def looks(years: float, pages: list[bytes], *, nonce: bool) -> Iterator[NewCapture]:
+    """Every hour, some seconds after it; a failure now and then."""
+    dice = random.Random(1)
+    hours = int(years * HOURS_A_YEAR)
+    shown = -1
+    for hour in range(hours):
+        at = START + timedelta(hours=hour, microseconds=dice.randrange(4_000_000))
+        edition = min(hour * len(pages) // hours, len(pages) - 1)
+        etag = f'"{hashlib.md5(pages[edition], usedforsecurity=False).hexdigest()}"'
+        if dice.random() < 0.002:
+            yield NewCapture(KEY, at, failure=Reason("timeout", "Sidan svarade inte i tid."))
+            continue
+        kind = "text/html;charset=UTF-8"
+        if nonce:
+            value = f"{dice.getrandbits(128):032x}".encode()
+            body = pages[edition].replace(b"nonce=''", b"nonce='%s'" % value)
+            hops = exchange(at, 200, f'"{value[:12].decode()}"', len(body))
+            yield NewCapture(KEY, at, body, content_type=kind, final_url=URL, exchange=hops)
+        elif edition != shown:
+            hops = exchange(at, 200, etag, len(pages[edition]))
+            body = pages[edition]
+            yield NewCapture(KEY, at, body, content_type=kind, final_url=URL, exchange=hops)
+        else:
+            hops = exchange(at, 304, etag, 0)
+            yield NewCapture(KEY, at, again=True, final_url=URL, exchange=hops)
+        shown = edition
+
+
+def fill(store: Database, new: Iterator[NewCapture]) -> float:
+    """Record and fold; pack each month when it is over. Returns CPU seconds."""
+    began = time.process_time()
+    with store.write() as conn:
+        wanted = [WatchedPage(KEY, "Granvik", URL, "granvik", "1h")]
+        watch.sync_pages(conn, wanted, START)
+    none = Decisions()
+    last: datetime | None = None
+    batch: list[NewCapture] = []
+
+    def keep() -> None:
+        with store.write() as conn:
+            for one in batch:
+                facts.record(conn, one)
+            state, cursor = derived.load(conn, KEY)
+            for look in facts.looks(conn, KEY, cursor.after):
+                body = facts.body(conn, look) if needs_body(state, look, READER, none) else None
+                came = step(state, look, body, READER, none)
+                cursor = derived.save(conn, KEY, look, came, cursor)
+                state = came.state
+            facts.pack(conn, batch[-1].at.date())
+        batch.clear()
+
+    for one in new:
+        if last is not None and one.at.month != last.month:
+            keep()
+        batch.append(one)
+        last = one.at
+    keep()
+    with store.write() as conn:
+        facts.pack(conn, (batch[-1].at if batch else last or START).date() + timedelta(days=1))
+        derived.set_lives(conn, join(derived.track_summaries(conn, "granvik"), {}))
+    return time.process_time() - began
+
+
+def sizes(file: Path) -> tuple[int, int, dict[str, int]]:
+    """Bytes of the whole store, bytes without the log, and by table."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy.db"
+        with sqlite3.connect(file) as conn:
+            conn.execute("VACUUM INTO ?", (str(copy),))
+        whole = copy.stat().st_size
+        parts = {}
+        with sqlite3.connect(copy) as conn:
+            names = [
+                name
+                for (name,) in conn.execute(
+                    "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+                )
+                if not name.startswith(("sqlite_", "item_search_"))
+            ]
+            for name in names:
+                before = copy.stat().st_size
+                conn.execute("PRAGMA foreign_keys=OFF")
+                if name == "item_versions":
+                    conn.execute("DROP TRIGGER IF EXISTS item_search_came")
+                    conn.execute("DROP TRIGGER IF EXISTS item_search_left")
+                conn.execute(f'DROP TABLE "{name}"')
+                conn.commit()
+                conn.execute("VACUUM")
+                parts[name] = before - copy.stat().st_size
+        return whole, whole - parts["ledger"], parts
+
+
+def quickest(work: Callable[[], object], times: int = 20) -> float:
+    """The median of some runs, in milliseconds of CPU (nothing here waits)."""
+    taken = []
+    for _ in range(times):
+        began = time.thread_time()
+        work()
+        taken.append(time.thread_time() - began)
+    return sorted(taken)[len(taken) // 2] * 1000
+
+
+def answers(store: Database, years: float) -> dict[str, float]:
+    """Milliseconds for each question."""
+    then = START + timedelta(days=365 * years / 2, hours=3)
+    with store.read() as conn:
+        shown = history.show(conn, KEY)
+        assert shown is not None
+        name = max(
+            (one.id for one in shown.initiatives),
+            key=lambda one: len(history.find_changes(conn, history.Wanted(initiative=one))),
+        )
+        found = {
+            "show": quickest(lambda: history.show(conn, KEY)),
+            "show --as-of": quickest(lambda: history.show(conn, KEY, then)),
+            "history": quickest(lambda: history.life(conn, name)),
+            "changes of a month": quickest(
+                lambda: history.changes(conn, since=then, until=then + timedelta(days=30))
+            ),
+            "search": quickest(lambda: search(conn, "skolan"), 5),
+            "search of a common word": quickest(lambda: search(conn, "och"), 5),
+            "coverage of it all": quickest(
+                lambda: history.coverage(conn, KEY, None, START + timedelta(days=366 * years)), 1
+            ),
+        }
+    return found
+
+
+def main() -> int:
+    """Print every figure; 1 where one misses its mark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--years", type=float, default=10)
+    parser.add_argument("--quick", action="store_true")
+    asked = parser.parse_args()
+    changes = round(50 * asked.years)
+    pages = editions(changes)
+    print(f"{changes} changes, {len(pages[0])} bytes a page, {asked.years:g} years of hours")
+    missed = []
+    marks = {False: 2_000_000, True: 40_000_000}
+    folder = Path(tempfile.mkdtemp())
+    try:
+        for nonce in (False,) if asked.quick else (False, True):
+            name = "every answer differs by a nonce" if nonce else "304 or equal"
+            file = folder / f"{nonce}.db"
+            store = open_database(f"sqlite:///{file}")
+            seconds = fill(store, looks(asked.years, pages, nonce=nonce))
+            whole, without, parts = sizes(file)
+            print(f"\n{name}: {without:,} bytes, with the log {whole:,} ({seconds:.0f} s of CPU)")
+            shown = {key: value for key, value in parts.items() if value > 8192}
+            print("  " + ", ".join(f"{key} {value:,}" for key, value in shown.items()))
+            if without > marks[nonce] * asked.years / 10 + 400_000 * (asked.years < 10):
+                missed.append(f"{name}: {without:,} bytes")
+            for question, milliseconds in answers(store, asked.years).items():
+                print(f"  {question}: {milliseconds:.1f} ms")
+                limit = {"show --as-of": 5, "history": 5, "search": 50}.get(question)
+                if limit is not None and milliseconds > limit:
+                    missed.append(f"{name}: {question} {milliseconds:.1f} ms")
+            store.close()
+    finally:
+        shutil.rmtree(folder)
+    for one in missed:
+        print(f"MISSED {one}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

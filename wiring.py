@@ -84,6 +84,7 @@ def install(settings: Settings, *, clock: Callable[[], datetime] = now) -> Insta
 def look_out(installation: Installation, *, holder: str) -> World:
     """The door to the network, polite by the pauses kept in the store. Close `world.fetcher`."""
     from monitor.fetch import Fetcher, FetchRules
+    from snapshots.holders import runs
     from snapshots.watch import HostGate
 
     fetch = installation.settings.fetch
@@ -103,6 +104,7 @@ def look_out(installation: Installation, *, holder: str) -> World:
         pause_seconds=fetch.pause_seconds,
         holder=holder,
         clock=installation.clock,
+        runs=runs,
     )
     fetcher = Fetcher(rules, gate=gate, clock=installation.clock)
     return World(fetcher, installation.clock)

@@ -9,12 +9,9 @@ taken up within a minute whatever clock they were claimed under.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
@@ -22,6 +19,8 @@ from sqlalchemy.engine import Connection
 
 from monitor.errors import UsageError
 from presentation.documents import instant
+from snapshots.holders import runs
+from snapshots.holders import this_holder as this_holder
 from snapshots.schema import Moment, attempts, deliveries, messages, subscribers
 
 LEASE_SECONDS: Final = 60.0
@@ -259,40 +258,6 @@ def pause(attempts_made: int, trouble: Trouble, spread: Spread) -> timedelta:
     seconds = step * (1 + JITTER * (2 * spread() - 1))
     asked = min(trouble.retry_after_seconds or 0.0, LONGEST_WAIT_SECONDS)
     return timedelta(seconds=max(seconds, asked))
-
-
-def runs(holder: str) -> bool:
-    """Whether a holder may still be at work: False only where it is seen to be gone."""
-    space, _, rest = holder.partition("/")
-    pid, _, started = rest.partition("/")
-    if space != _space() or not space or not pid.isdigit():
-        return True
-    return _started(int(pid)) == started
-
-
-@cache
-def this_holder() -> str:
-    """The name under which this process holds leases: where it runs, its pid, when it started."""
-    return f"{_space()}/{os.getpid()}/{_started(os.getpid())}"
-
-
-def _space() -> str:
-    """This boot and this process namespace: only there does a pid say anything."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot[:8]}-{os.readlink('/proc/self/ns/pid')[5:-1]}"
-    except OSError:
-        return ""
-
-
-def _started(pid: int) -> str:
-    """When a process started, in ticks since the boot; "" where there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    state, *fields = stat.rpartition(")")[2].split()
-    return "" if state in "ZX" else fields[18]
 
 
 def _due(now: datetime) -> list[sa.ColumnElement[bool]]:

@@ -18,6 +18,7 @@ from notifications import outbox
 from notifications.outbox import LONGEST, PAUSES_SECONDS, Trouble, pause
 from pipeline.deliver import form
 from pipeline.tell import release_held, replay
+from snapshots import holders
 from snapshots.database import Database
 from snapshots.schema import attempts, deliveries, messages, tellings
 from tests.support.hooks import Hook, poster
@@ -381,20 +382,20 @@ def test_the_lease_of_a_process_that_is_gone_ends_at_once(store: Database) -> No
     town = Town(store, [by_mail()])
     town.tell(change(None, PLANNED))
     formed(town)
-    code = "from notifications.outbox import this_holder; print(this_holder())"
+    code = "from snapshots.holders import this_holder; print(this_holder())"
     gone = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.strip()
     claimed(town, gone)
     with store.write() as conn:
         assert outbox.free_the_dead(conn) == 1
-    assert claimed(town, outbox.this_holder()) is not None
+    assert claimed(town, holders.this_holder()) is not None
     with store.write() as conn:
         assert outbox.free_the_dead(conn) == 0, "our own process runs"
 
 
 def test_a_holder_elsewhere_is_never_judged_by_our_processes() -> None:
-    assert outbox.runs("another-boot/1/2")
-    assert outbox.runs("")
-    space, _, _ = outbox.this_holder().partition("/")
-    assert not outbox.runs(f"{space}/{os.getpid()}/1"), "the pid is somebody else's by now"
+    assert holders.runs("another-boot/1/2")
+    assert holders.runs("")
+    space, _, _ = holders.this_holder().partition("/")
+    assert not holders.runs(f"{space}/{os.getpid()}/1"), "the pid is somebody else's by now"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -56,6 +56,9 @@ def diff(
     ],
     new: Annotated[str, typer.Argument(metavar="NY", help="likadant")],
     profile: ProfileName = "boras",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="visa vilka par som övervägdes, och hur lika de är")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Jämför två filer eller sidor. Sparar inget, och säger aldrig «tillbaka på sidan»."""
@@ -71,11 +74,15 @@ def diff(
     after = read(second, rules, before.initiatives)
     # An error page compared with a page is «everything removed»: what can't be read is no news.
     doubtful = _status(before) or _status(after)
-    changes = () if doubtful else changes_between(before, after, rules)
+    changes = [] if doubtful else compared(before, after, rules)
+    documents = [change_document(change) for change, _ in changes]
+    if explain and changes:
+        places = [place for _, place in changes]
+        for document, why in zip(documents, _reasons(before, after, places), strict=True):
+            document.update(why)
     for name, reading in ((old, before), (new, after)):
         for reason in reading.reasons:
             note(f"{name}: går inte att lita på: {reason.text}")
-    documents = [change_document(change) for change in changes]
     if as_json:
         print_json({"changes": documents})
     elif not doubtful:
@@ -85,8 +92,12 @@ def diff(
     return doubtful
 
 
-def changes_between(before: Reading, after: Reading, profile: Profile) -> tuple[Change, ...]:
-    """What changed from one good reading to another, in the contract's order."""
+Place: TypeAlias = tuple[int | None, int | None]
+"""Where the initiative of a change stands: its position on the old page, and on the new one."""
+
+
+def compared(before: Reading, after: Reading, profile: Profile) -> list[tuple[Change, Place]]:
+    """What changed from one good reading to another, in the contract's order, with its places."""
     from monitor.diff import compare, compare_words, verify_replay
     from monitor.identity.match import match
     from monitor.model import Change
@@ -95,22 +106,37 @@ def changes_between(before: Reading, after: Reading, profile: Profile) -> tuple[
     matching = match(old, new)
     differences = compare(old, new, matching, language=profile.language)
     verify_replay(old, new, matching, differences)
-    words = [
-        Change("page", ("reworded",), field=one.field, old_text=one.old_text, new_text=one.new_text)
-        for one in compare_words(before.words, after.words)
-    ]
-    things = [
-        Change(
+    found: list[tuple[Change, Place]] = []
+    for words in compare_words(before.words, after.words):
+        texts = (words.old_text, words.new_text)
+        change = Change("page", ("reworded",), None, None, words.field, *texts)
+        found.append((change, (None, None)))
+    for one in differences:
+        change = Change(
             "initiative",
             one.kinds,
-            old=one.old,
-            new=one.new,
+            one.old,
+            one.new,
             certainty=one.certainty,
             signals=one.signals,
         )
-        for one in differences
-    ]
-    return (*words, *things)
+        found.append((change, (one.old_index, one.new_index)))
+    return found
+
+
+def _reasons(
+    before: Reading, after: Reading, places: Sequence[Place]
+) -> Iterator[dict[str, object]]:
+    """For each change `{"explain": …}`, or nothing where it is about the page's own words."""
+    from monitor.identity.match import explain
+    from presentation.documents import explanation_document
+
+    old, new = before.initiatives, after.initiatives
+    found = {(one.old, one.new): one for one in explain(old, new)}
+    for left, right in places:
+        why = found.get((None, right) if right is not None else (left, None))
+        others = new if right is None else old
+        yield {"explain": explanation_document(why, others)} if why else {}
 
 
 def profile_named(name: str, here: Session) -> Profile:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from monitor.model import Change, Initiative, Link, Outcome, Reading, Reason
 
 if TYPE_CHECKING:
+    from monitor.identity.match import Explanation
     from snapshots.history import Coverage, Life, RecordedChange, Shown
 
 Document: TypeAlias = dict[str, Any]
@@ -100,6 +101,34 @@ def _both(
     old: Initiative | None, new: Initiative | None, get: Callable[[Initiative], Any]
 ) -> Document:
     return {"old": None if old is None else get(old), "new": None if new is None else get(new)}
+
+
+def explanation_document(
+    why: Explanation, others: Sequence[Initiative], departed: Sequence[Initiative] = ()
+) -> Document:
+    """`explain` of a change: how its partner was found, and everybody who was considered.
+
+    `others` are the initiatives of the other side: the old page's for one that is on the new page,
+    the new page's for one that left.
+    """
+    return {
+        "by": why.by,
+        "score": why.pair.score if why.pair else None,
+        "runner_up": why.pair.runner_up if why.pair else None,
+        "candidates": [
+            {
+                "title": (departed if one.departed else others)[one.index].title,
+                "departed": one.departed,
+                "score": one.score,
+                "title_likeness": one.likeness.title,
+                "text_likeness": one.likeness.text,
+                "link_likeness": one.likeness.links,
+                "same_section": one.likeness.section,
+                "neighbours": one.likeness.neighbours,
+            }
+            for one in why.candidates
+        ],
+    }
 
 
 def recorded_document(recorded: RecordedChange) -> Document:

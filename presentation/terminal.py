@@ -65,6 +65,8 @@ def change_lines(changes: Iterable[Document], zone: tzinfo | None = None) -> Ite
             yield from _old_and_new(change["text"])
         else:
             yield from _initiative_change(change)
+        if "explain" in change:
+            yield from _explanation(change["explain"])
         if zone is not None:
             yield f"  {change['page']}, {between(change['after'], change['before'], zone)}"
 
@@ -113,6 +115,28 @@ def _initiative_change(change: Document) -> Iterator[str]:
             yield f"  gäller: {', '.join(map(_words().signal, change['signals']))}"
     if "relinked" in kinds:
         yield from _old_and_new({side: _links(links) for side, links in change["links"].items()})
+
+
+def _explanation(why: Document) -> Iterator[str]:
+    """Who was considered, best first; «–» where there was nothing to judge by."""
+    by = {"decided": "beslut", "exact": "samma text", "likeness": "likhet"}.get(why["by"], "ingen")
+    yield f"  varför: {by}"
+    for one in why["candidates"]:
+        parts = [
+            f"{name} {_score(one[key])}"
+            for name, key in (
+                ("titel", "title_likeness"),
+                ("text", "text_likeness"),
+                ("länkar", "link_likeness"),
+                ("grannar", "neighbours"),
+            )
+        ]
+        section = "samma avsnitt" if one["same_section"] else "annat avsnitt"
+        yield f"    {_score(one['score'])}  «{one['title']}» ({', '.join(parts)}, {section})"
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}".replace(".", ",")
 
 
 def _initiative_lines(number: int, initiative: Initiative) -> Iterator[str]:

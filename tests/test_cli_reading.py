@@ -134,6 +134,19 @@ def test_diff_says_what_changed_in_meaning(editions: Path) -> None:
         }
 
 
+def test_diff_explains_whom_it_took_for_whom(editions: Path) -> None:
+    done = visionsvakt("diff", "old.html", "new.html", "--explain", "--json", cwd=editions)
+    changes = json.loads(done.stdout)["changes"]
+    why = next(one["explain"] for one in changes if one["title"]["new"] == "Badplats")
+    assert why["by"] == "likeness"
+    assert why["candidates"][0]["title"] == "Badplats"
+    assert why["score"] > why["runner_up"]
+    left = next(one["explain"] for one in changes if one["kinds"] == ["removed"])
+    assert left["by"] == "none"
+    shown = visionsvakt("diff", "old.html", "new.html", "--explain", cwd=editions).stdout
+    assert "varför: likhet" in shown
+
+
 def test_diff_of_a_page_with_itself_is_empty_and_says_so(editions: Path) -> None:
     assert json.loads(
         visionsvakt("diff", "old.html", "old.html", "--json", cwd=editions).stdout

@@ -1,18 +1,18 @@
 """Every way watching can fail, sorted by what the caller does.
 
-    VisionsvaktError
-    ├── UsageError            wrong usage, configuration or name: one line, exit 2
-    │   └── ConfigurationError    names the file, the key and the mend
-    ├── FetchError            a look that failed; a capture records it; `code` is stable
-    │   ├── TryLater          network, time-outs, 5xx, 429: the timetable tries again
-    │   ├── AskOperator       robots, refused address, too large, wrong kind: someone must look
-    │   └── Gone              404, 410: the page is not there
-    ├── StoreError            the database can't be used now (full, locked, read-only, newer)
-    │   └── StoreBusy         another worker or a long write holds it: try again
-    ├── DeliveryError         a message did not arrive
-    │   ├── TryAgain          temporary; `retry_after_seconds` where the other side said so
-    │   └── GiveUp            permanent for this address
-    └── DerivationError       changes replayed on the old snapshot did not give the new one
+VisionsvaktError
+├── UsageError            wrong usage, configuration or name: one line, exit 2
+│   └── ConfigurationError    names the file, the key and the mend
+├── FetchError            a look that failed; a capture records it; `code` is stable
+│   ├── TryLater          network, time-outs, 5xx, 429: the timetable tries again
+│   ├── AskOperator       robots, refused address, too large, wrong kind: someone must look
+│   └── Gone              404, 410: the page is not there
+├── StoreError            the database can't be used now (full, locked, read-only, newer)
+│   └── StoreBusy         another worker or a long write holds it: try again
+├── DeliveryError         a message did not arrive
+│   ├── TryAgain          temporary; `retry_after_seconds` where the other side said so
+│   └── GiveUp            permanent for this address
+└── DerivationError       changes replayed on the old snapshot did not give the new one
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ class Fetcher:
     def close(self) -> None:
         """Closes every connection; from another thread it ends what is in flight within moments,
         as TryLater(closing). Safe to call twice; nothing can be fetched after."""
-        self._door.transport.close()
+        self._door.client.close()
 
     def fetch(
         self, url: str, validators: Validators | None = None, robots: RobotsText | None = None
@@ -251,22 +251,24 @@ class _Door:
         clock: Callable[[], datetime],
         resolve: Resolve | None,
     ) -> None:
-        from monitor.transport import Transport, look_up
+        from monitor.transport import Client, Transport, look_up
 
         self.clock = clock
         self._gate = gate
         self._agent = user_agent(rules.contact, rules.version).encode("ascii")
         self._redirect_hosts = frozenset(_redirect_host(host) for host in rules.redirect_hosts)
-        self.transport = Transport(
-            Guard(rules.allow_private),
-            resolve=resolve or look_up,
-            proxy=rules.proxy,
-            no_proxy=rules.no_proxy,
-            ca_file=rules.ca_file,
+        self.client = Client(
+            Transport(
+                Guard(rules.allow_private),
+                resolve=resolve or look_up,
+                proxy=rules.proxy,
+                no_proxy=rules.no_proxy,
+                ca_file=rules.ca_file,
+            )
         )
 
     def judge(self, url: str) -> WebAddress:
-        return self.transport.judge(url)
+        return self.client.judge(url)
 
     def may_lead_to(self, start: WebAddress, target: WebAddress) -> bool:
         return target.host == start.host or target.host in self._redirect_hosts
@@ -292,7 +294,7 @@ class _Door:
         with self._gate.turn(address.host_key):
             leash.deadline += time.monotonic() - asked
             started_at = self.clock()
-            with self.transport.send(request, leash) as reply:
+            with self.client.send(request, leash) as reply:
                 yield reply, started_at
 
     def post(
@@ -305,8 +307,8 @@ class _Door:
         sent += [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
         sent.append((b"Content-Length", str(len(body)).encode("ascii")))
         leash = Leash(timeout_seconds, KEPT_OF_ANSWERS + _OVERHEAD_BYTES)
-        request = Request(address, tuple(sent), address.host_key, b"POST", body)
-        with self.transport.send(request, leash) as reply:
+        request = Request(address, tuple(sent), address.host_key, "POST", body)
+        with self.client.send(request, leash) as reply:
             start = bytearray()
             with suppress(FetchError):
                 _read_into(start, reply, KEPT_OF_ANSWERS)

@@ -1,6 +1,7 @@
-"""The sockets under `monitor.fetch`: what may be connected to, for how long, for how many bytes.
+"""The client under `monitor.fetch`: what may be connected to, for how long, for how many bytes.
 
-httpcore does HTTP over network streams of our own:
+One httpx client for the process, over a transport of our own, in which httpcore does HTTP over
+network streams of our own:
 
 - A `Leash` bounds one exchange: every connect, handshake, read and write gets what is left of
   its total time, so a byte now and then buys a hostile server nothing; and the bytes read are
@@ -10,24 +11,29 @@ httpcore does HTTP over network streams of our own:
 - A connection carries one exchange at a time, HTTP/2 too, and is kept for the next one only if
   the last was read to its end with nothing left over.
 
-One TLS context and one pool per door (direct, or by the proxy) for the whole process.
+One TLS context and one pool per door (direct, or by the proxy) for the whole process. httpx
+follows nothing, keeps no cookie, adds no header, unpacks nothing and logs nothing of this; and
+where it reads an address otherwise than the guard did, nothing is sent.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
 import httpcore
+import httpx
 
 from monitor.errors import AskOperator, ConfigurationError, FetchError, TryLater
 from monitor.guard import DEFAULT_PORTS, Guard, WebAddress, read_host
@@ -36,6 +42,9 @@ Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 """A name and a port to its addresses, as literals. Raises OSError where there are none."""
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+ADDRESS = "visionsvakt.address"
+"""The extension of a request that carries its address as the guard read it."""
 
 KEEP_ALIVE_SECONDS = 5.0
 _MOST_CONNECTIONS = 100
@@ -489,7 +498,7 @@ class Request:
     address: WebAddress
     headers: Headers
     name: str
-    method: bytes = b"GET"
+    method: str = "GET"
     body: bytes = b""
 
 
@@ -512,10 +521,11 @@ class Reply:
         return [value.decode("latin-1") for key, value in self.headers if key.lower() == name]
 
 
-class Transport:
+class Transport(httpx.BaseTransport):
     """Both doors: direct, guarded by address; and the operator's proxy, guarded by name.
 
-    Made once and shared by all threads. `proxy` is `http://[user:password@]host:port` or "".
+    Takes requests that bring the guard's reading of their address along, under the extension
+    `ADDRESS`, and goes by that reading alone. `proxy` is `http://[user:password@]host:port` or "".
     """
 
     def __init__(
@@ -528,12 +538,12 @@ class Transport:
         ca_file: str = "",
     ) -> None:
         self._guard = guard
+        self.judge = lru_cache(maxsize=1024)(self._judge)
         self._local = threading.local()
         self._sockets = _Sockets()
         self._no_proxy = tuple(entry.strip().lower() for entry in no_proxy)
-        context = tls_context(ca_file)
         settings: dict[str, Any] = {
-            "ssl_context": context,
+            "ssl_context": tls_context(ca_file),
             "max_connections": _MOST_CONNECTIONS,
             "max_keepalive_connections": _MOST_CONNECTIONS,
             "keepalive_expiry": KEEP_ALIVE_SECONDS,
@@ -550,6 +560,10 @@ class Transport:
                 **settings,
             )
 
+    @property
+    def closed(self) -> bool:
+        return self._sockets.closed
+
     def close(self) -> None:
         """Ends what is in flight, in whatever thread, and opens nothing more."""
         self._sockets.close_all()
@@ -562,69 +576,48 @@ class Transport:
             _is_under(address, entry) for entry in self._no_proxy
         )
 
-    def judge(self, url: str) -> WebAddress:
+    def _judge(self, url: str) -> WebAddress:
         """The URL read and judged for the door it will go through, or AskOperator."""
         address = self._guard.check(url)
         if self.goes_by_proxy(address):
             self._guard.check(url, by_proxy=True)
         return address
 
-    @contextlib.contextmanager
-    def send(self, request: Request, leash: Leash) -> Iterator[Reply]:
-        """One exchange, within its leash. Entering and reading `parts` raise FetchError only.
-
-        When the block ends, however it ends, the connection is closed or given back.
-        """
-        by_proxy = self.goes_by_proxy(request.address)
-        pool = self._proxied if by_proxy and self._proxied is not None else self._direct
-        address = request.address
-        sent = ((b"Host", address.host_key.encode("ascii")), *request.headers)
-        host = f"[{address.host}]" if by_proxy and ":" in address.host else address.host
-        outgoing = httpcore.Request(
-            request.method,
-            httpcore.URL(
-                scheme=address.scheme.encode("ascii"),
-                host=host.encode("ascii"),
-                # Left out where usual, so that a proxy is told the address as it is written.
-                port=None if address.port == DEFAULT_PORTS[address.scheme] else address.port,
-                target=address.target.encode("ascii"),
-            ),
-            headers=list(sent),
-            content=request.body,
-            extensions={"timeout": {"pool": max(leash.deadline - time.monotonic(), 0.001)}},
-        )
+    def hold(self, leash: Leash | None) -> None:
+        """This thread's exchange goes by this leash; without one, its streams do nothing."""
         self._local.leash = leash
-        try:
-            try:
-                response = pool.handle_request(outgoing)
-            except Exception as error:
-                raise self._trouble(error, request.name, leash) from error
-            try:
-                leash.in_body = True
-                parts = self._parts(response, request.name, leash)
-                reply = self._reply(response, sent, by_proxy, parts)
-                _check_framing(reply, request.name)
-                yield reply
-            finally:
-                leash.in_body = False
-                with contextlib.suppress(Exception):
-                    response.close()
-        finally:
-            self._local.leash = None
 
-    def _parts(self, response: httpcore.Response, name: str, leash: Leash) -> Iterator[bytes]:
-        try:
-            for part in response.iter_stream():
-                # A flood of tiny parts costs time without ever making a read wait.
-                leash.seconds()
-                yield part
-        except Exception as error:
-            raise self._trouble(error, name, leash) from error
+    def in_use_here(self) -> bool:
+        """Whether an exchange of this thread's is under way."""
+        return getattr(self._local, "leash", None) is not None
 
-    def _trouble(self, error: Exception, name: str, leash: Leash) -> FetchError:
-        if self._sockets.closed:
-            error = ClosedError()
-        return _trouble(error, name, leash)
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """One exchange up to the head of its answer. Raises what httpcore and our streams raise."""
+        address: WebAddress = request.extensions[ADDRESS]
+        by_proxy = self.goes_by_proxy(address)
+        pool = self._proxied if by_proxy and self._proxied is not None else self._direct
+        host = f"[{address.host}]" if by_proxy and ":" in address.host else address.host
+        answer = pool.handle_request(
+            httpcore.Request(
+                request.method,
+                httpcore.URL(
+                    scheme=address.scheme.encode("ascii"),
+                    host=host.encode("ascii"),
+                    # Left out where usual, so that a proxy is told the address as it is written.
+                    port=None if address.port == DEFAULT_PORTS[address.scheme] else address.port,
+                    target=address.target.encode("ascii"),
+                ),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions={"timeout": {"pool": max(self._leash().seconds(), 0.001)}},
+            )
+        )
+        return _Response(
+            answer.status,
+            headers=answer.headers,
+            stream=_Wire(answer),
+            extensions=answer.extensions,
+        )
 
     def _leash(self) -> Leash:
         self._sockets.check()
@@ -633,23 +626,183 @@ class Transport:
             raise OutOfTimeError
         return leash
 
-    @staticmethod
-    def _reply(
-        response: httpcore.Response, sent: Headers, by_proxy: bool, parts: Iterator[bytes]
-    ) -> Reply:
-        stream = response.extensions["network_stream"].get_extra_info("visionsvakt")
-        version = response.extensions.get("http_version", b"HTTP/1.1").decode("ascii", "replace")
-        return Reply(
-            status=response.status,
-            reason=response.extensions.get("reason_phrase", b""),
-            http_version=version,
-            request_headers=sent,
-            headers=tuple((bytes(name), bytes(value)) for name, value in response.headers),
-            parts=parts,
-            address=None if by_proxy or stream is None else stream.address,
-            certificate_sha256=None if stream is None else stream.certificate,
-            via_proxy=by_proxy,
-        )
+
+class _Wire(httpx.SyncByteStream):
+    """The body as it comes. Its errors are httpcore's own: they are sorted in one place."""
+
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._answer.iter_stream())
+
+    def close(self) -> None:
+        self._answer.close()
+
+
+class _Response(httpx.Response):
+    """An answer whose Location httpx leaves alone: it would read it, and choke on a hostile one,
+    even where it is not to follow."""
+
+    @property
+    def has_redirect_location(self) -> bool:
+        return False
+
+
+class _NoCookies(httpx.Cookies):
+    """Takes nothing, and so has nothing to give."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        pass
+
+
+class _CookielessClient(httpx.Client):
+    def __init__(self, transport: Transport) -> None:
+        self._none = _NoCookies()
+        super().__init__(transport=transport, trust_env=False, follow_redirects=False)
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return self._none
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        raise TypeError("no cookies here")
+
+
+class _Unsaid(logging.Filter):
+    """Drops what the libraries would log of our exchanges: addresses and headers may be secrets.
+
+    It stands on their loggers, and lets through whatever anybody else does with them.
+    """
+
+    _LOGGERS = (
+        "httpx",
+        "httpcore.connection",
+        "httpcore.http11",
+        "httpcore.http2",
+        "httpcore.proxy",
+        "hpack.hpack",
+        "hpack.table",
+    )
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__()
+        self._transport = transport
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not self._transport.in_use_here()
+
+    def stand(self) -> None:
+        for name in self._LOGGERS:
+            logging.getLogger(name).addFilter(self)
+
+    def leave(self) -> None:
+        for name in self._LOGGERS:
+            logging.getLogger(name).removeFilter(self)
+
+
+class Client:
+    """The one httpx client of the process, over the guarded transport. Shared by all threads."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._unsaid = _Unsaid(transport)
+        self._unsaid.stand()
+        self._client = _CookielessClient(transport)
+
+    def close(self) -> None:
+        """Ends what is in flight, in whatever thread, and opens nothing more."""
+        self._transport.close()
+        self._client.close()
+        self._unsaid.leave()
+
+    def judge(self, url: str) -> WebAddress:
+        """The URL read and judged for the door it will go through, or AskOperator."""
+        return self._transport.judge(url)
+
+    @contextlib.contextmanager
+    def send(self, request: Request, leash: Leash) -> Iterator[Reply]:
+        """One exchange, within its leash. Entering and reading `parts` raise FetchError only.
+
+        When the block ends, however it ends, the connection is closed or given back.
+        """
+        address = request.address
+        self._transport.hold(leash)
+        try:
+            try:
+                # Built here, not by the client, which would add headers of its own.
+                outgoing = httpx.Request(
+                    request.method,
+                    _url(address),
+                    headers=[(b"Host", address.host_key.encode("ascii")), *request.headers],
+                    content=request.body or None,
+                    extensions={ADDRESS: address, "timeout": {}},
+                )
+                response = self._client.send(outgoing, stream=True)
+            except Exception as error:
+                raise self._trouble(error, request.name, leash) from error
+            try:
+                leash.in_body = True
+                parts = self._parts(response, request.name, leash)
+                reply = _reply(response, self._transport.goes_by_proxy(address), parts)
+                _check_framing(reply, request.name)
+                yield reply
+            finally:
+                leash.in_body = False
+                with contextlib.suppress(Exception):
+                    response.close()
+        finally:
+            self._transport.hold(None)
+
+    def _parts(self, response: httpx.Response, name: str, leash: Leash) -> Iterator[bytes]:
+        try:
+            for part in response.iter_raw():
+                # A flood of tiny parts costs time without ever making a read wait.
+                leash.seconds()
+                yield part
+        except Exception as error:
+            raise self._trouble(error, name, leash) from error
+
+    def _trouble(self, error: Exception, name: str, leash: Leash) -> FetchError:
+        if self._transport.closed:
+            error = ClosedError()
+        return _trouble(error, name, leash)
+
+
+@lru_cache(maxsize=1024)
+def _url(address: WebAddress) -> httpx.URL:
+    """The address for httpx, which may read no other place in it than the guard did.
+
+    Raises AskOperator(refused_address) where it would: one of the two reads it wrongly.
+    """
+    with contextlib.suppress(httpx.InvalidURL):
+        url = httpx.URL(address.url)
+        port = url.port or DEFAULT_PORTS.get(url.scheme, 0)
+        read = (url.scheme, url.userinfo, url.raw_host.decode("ascii"), port)
+        if read == (address.scheme, b"", address.host, address.port):
+            return url
+    raise AskOperator(
+        "refused_address",
+        f"värdnamnet {address.host} kan läsas på två sätt, och dit går ingen hämtning; "
+        "be den som sköter namnet om ett annat",
+    )
+
+
+def _reply(response: httpx.Response, by_proxy: bool, parts: Iterator[bytes]) -> Reply:
+    known = response.extensions
+    stream = known["network_stream"].get_extra_info("visionsvakt")
+    return Reply(
+        status=response.status_code,
+        reason=known.get("reason_phrase", b""),
+        http_version=known.get("http_version", b"HTTP/1.1").decode("ascii", "replace"),
+        request_headers=tuple(response.request.headers.raw),
+        headers=tuple(response.headers.raw),
+        parts=parts,
+        address=None if by_proxy or stream is None else stream.address,
+        certificate_sha256=None if stream is None else stream.certificate,
+        via_proxy=by_proxy,
+    )
 
 
 def _check_framing(reply: Reply, name: str) -> None:

@@ -18,7 +18,7 @@ DEV     := $(VENV)/.dev
 SYSTEM_PACKAGES := buildah chromium debootstrap dovecot-imapd fonts-dejavu-core openssl postfix \
                    prometheus shellcheck wget
 
-.PHONY: help venv demo test check slow all bench fuzz year image system docs lock clean
+.PHONY: help venv demo test check slow all bench fuzz year image wheel system docs lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -90,6 +90,9 @@ year: $(DEV)
 
 image:
 	@ops/image.sh $(ARGS)
+
+wheel: $(SHIPPED)
+	@$(PY) -m hatchling build -t wheel -d dist
 
 system:
 	@SYSTEM_PACKAGES="$(SYSTEM_PACKAGES)" ops/system.sh

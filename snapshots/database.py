@@ -26,6 +26,8 @@ HEAD: Final = "0002"
 """The newest migration; a test holds it equal to what is in migrations/versions."""
 BUSY_TIMEOUT_SECONDS: Final = 10.0
 """How long a write waits for another program that writes."""
+_PAGE_BYTES: Final = 2048
+"""Of a SQLite page: most of our rows and blobs are small, and there are many small tables."""
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _MIGRATION_LOCK: Final = 0x56495349  # any number that is the same in every program of ours
 
@@ -239,6 +241,7 @@ def _engine(address: sa.URL) -> Engine:
         driver.execute("PRAGMA foreign_keys=ON")
         driver.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_SECONDS * 1000)}")
         driver.execute("PRAGMA synchronous=FULL")
+        driver.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # heeded where the file is still empty
 
     @event.listens_for(engine, "begin")
     def begun(conn: Connection) -> None:

@@ -53,7 +53,7 @@ _REST: Final = tuple(one.name for one in fields(State) if one.name not in _IN_TA
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The open span of one track."""
+    """The open span of one track; `version` is its version's key."""
 
     version: int
     status: str | None
@@ -181,7 +181,7 @@ def sweep(conn: Connection) -> int:
         sa.select(changes.c.old_version).where(changes.c.old_version.is_not(None)),
         sa.select(changes.c.new_version).where(changes.c.new_version.is_not(None)),
     )
-    return conn.execute(item_versions.delete().where(item_versions.c.key.not_in(used))).rowcount
+    return conn.execute(item_versions.delete().where(item_versions.c.id.not_in(used))).rowcount
 
 
 # ------------------------------------------------------------------------------------------- lives
@@ -243,7 +243,7 @@ def _summaries(
         sa.select(spans.c.track, first.c.at.label("from"), end.c.at.label("to"))
         .add_columns(item_versions.c.content)
         .select_from(spans)
-        .join(item_versions, item_versions.c.key == spans.c.version)
+        .join(item_versions, item_versions.c.id == spans.c.version)
         .join(first, (first.c.page == spans.c.page) & (first.c.number == spans.c.first_snapshot))
         .outerjoin(end, (end.c.page == spans.c.page) & (end.c.number == spans.c.end_snapshot))
         .where(those_spans)
@@ -316,8 +316,8 @@ def change_query() -> sa.Select[Any]:
         )
         .select_from(changes)
         .outerjoin(tracks, tracks.c.track == changes.c.track)
-        .outerjoin(old, old.c.key == changes.c.old_version)
-        .outerjoin(new, new.c.key == changes.c.new_version)
+        .outerjoin(old, old.c.id == changes.c.old_version)
+        .outerjoin(new, new.c.id == changes.c.new_version)
     )
 
 
@@ -368,9 +368,7 @@ def _observation(capture: str | None, ordinal: int | None) -> Observation | None
 def _present(conn: Connection, page: str) -> tuple[tuple[Track, ...], dict[str, Standing]]:
     query = _track_query().where(spans.c.page == page, spans.c.end_snapshot.is_(None))
     rows = conn.execute(query.order_by(spans.c.position)).all()
-    standing = {
-        row.track: Standing(row.version, row.status, row.heading, row.position) for row in rows
-    }
+    standing = {row.track: Standing(row.key, row.status, row.heading, row.position) for row in rows}
     return tuple(_track(row, None) for row in rows), standing
 
 
@@ -402,7 +400,7 @@ def _track_query() -> sa.Select[Any]:
     return (
         sa.select(
             spans.c.track,
-            spans.c.version,
+            item_versions.c.key,
             spans.c.status,
             spans.c.heading,
             spans.c.position,
@@ -412,7 +410,7 @@ def _track_query() -> sa.Select[Any]:
             tracks.c.seen,
         )
         .select_from(spans)
-        .join(item_versions, item_versions.c.key == spans.c.version)
+        .join(item_versions, item_versions.c.id == spans.c.version)
         .join(tracks, tracks.c.track == spans.c.track)
     )
 
@@ -486,30 +484,29 @@ def _save_spans(
 ) -> dict[str, Standing]:
     was_at = {track: stands.position for track, stands in standing.items()}
     places = places_for([track.id for track in snapshot.tracks], was_at)
-    now: dict[str, Standing] = {}
-    versions: dict[int, Initiative] = {}
-    opened = []
-    for track in snapshot.tracks:
-        version = version_key(track.initiative)
-        status = track.initiative.status
-        stands = Standing(version, status, track.heading, places[track.id])
-        now[track.id] = stands
-        was = standing.get(track.id)
-        if was == stands:
-            continue
-        versions[version] = track.initiative
-        opened.append(
-            {
-                "page": page,
-                "track": track.id,
-                "first_snapshot": snapshot.number,
-                "version": version,
-                "status": status,
-                "heading": track.heading,
-                "position": stands.position,
-            }
+    now = {
+        track.id: Standing(
+            version_key(track.initiative),
+            track.initiative.status,
+            track.heading,
+            places[track.id],
         )
-    _save_versions(conn, versions)
+        for track in snapshot.tracks
+    }
+    new = [track for track in snapshot.tracks if standing.get(track.id) != now[track.id]]
+    ids = _version_ids(conn, [track.initiative for track in new])
+    opened = [
+        {
+            "page": page,
+            "track": track.id,
+            "first_snapshot": snapshot.number,
+            "version": ids[now[track.id].version],
+            "status": track.initiative.status,
+            "heading": track.heading,
+            "position": now[track.id].position,
+        }
+        for track in new
+    ]
     closed = [{"which": track} for track, stands in standing.items() if now.get(track) != stands]
     if closed:
         query = spans.update().where(
@@ -535,8 +532,11 @@ def title_key(title: str) -> str:
     return sha256(heading_key(title).encode()).hexdigest()[:12]
 
 
-def _save_versions(conn: Connection, versions: Mapping[int, Initiative]) -> None:
-    rows = [
+def _version_ids(conn: Connection, initiatives: Sequence[Initiative]) -> dict[int, int]:
+    """The ids of these words by their keys; those that are new are kept first."""
+    versions = {version_key(initiative): initiative for initiative in initiatives}
+    known = _known_versions(conn, list(versions))
+    rows: list[dict[str, Any]] = [
         {
             "key": key,
             "title_key": title_key(initiative.title),
@@ -546,8 +546,21 @@ def _save_versions(conn: Connection, versions: Mapping[int, Initiative]) -> None
             "links": _links(initiative),
         }
         for key, initiative in versions.items()
+        if key not in known
     ]
-    insert_missing(conn, item_versions, rows)
+    if rows:
+        insert_missing(conn, item_versions, rows)
+        known |= _known_versions(conn, [row["key"] for row in rows])
+    return known
+
+
+def _known_versions(conn: Connection, keys: Sequence[int]) -> dict[int, int]:
+    columns = (item_versions.c.key, item_versions.c.id)
+    found: dict[int, int] = {}
+    for start in range(0, len(keys), 500):
+        query = sa.select(*columns).where(item_versions.c.key.in_(keys[start : start + 500]))
+        found.update((row.key, row.id) for row in conn.execute(query))
+    return found
 
 
 def _links(initiative: Initiative) -> list[list[Any]]:
@@ -557,20 +570,18 @@ def _links(initiative: Initiative) -> list[list[Any]]:
 def _save_changes(conn: Connection, page: str, snapshot: Snapshot) -> None:
     if not snapshot.changes:
         return
-    versions = {
-        version_key(words): words
+    words = [
+        initiative
         for change in snapshot.changes
-        for words in (change.old, change.new)
-        if words is not None
-    }
-    _save_versions(conn, versions)
-    conn.execute(
-        changes.insert(),
-        [_change_values(page, change, rank) for rank, change in enumerate(snapshot.changes)],
-    )
+        for initiative in (change.old, change.new)
+        if initiative is not None
+    ]
+    ids = _version_ids(conn, words)
+    rows = [_change_values(page, change, rank, ids) for rank, change in enumerate(snapshot.changes)]
+    conn.execute(changes.insert(), rows)
 
 
-def _change_values(page: str, change: Change, rank: int) -> dict[str, Any]:
+def _change_values(page: str, change: Change, rank: int, ids: Mapping[int, int]) -> dict[str, Any]:
     old, new = change.old, change.new
     return {
         "id": change.id,
@@ -581,8 +592,8 @@ def _change_values(page: str, change: Change, rank: int) -> dict[str, Any]:
         "field": change.field,
         "old_text": change.old_text,
         "new_text": change.new_text,
-        "old_version": version_key(old) if old else None,
-        "new_version": version_key(new) if new else None,
+        "old_version": ids[version_key(old)] if old else None,
+        "new_version": ids[version_key(new)] if new else None,
         "old_status": old.status if old else None,
         "new_status": new.status if new else None,
         "certainty": change.certainty,

@@ -138,7 +138,7 @@ def _sections(
             item_versions.c.links,
         )
         .select_from(spans)
-        .join(item_versions, item_versions.c.key == spans.c.version)
+        .join(item_versions, item_versions.c.id == spans.c.version)
         .join(tracks, tracks.c.track == spans.c.track)
         .where(
             spans.c.page == page_key,
@@ -376,7 +376,7 @@ def lives_named(conn: Connection, name: str) -> tuple[str, ...]:
     query = (
         sa.select(tracks.c.life)
         .join(spans, spans.c.track == tracks.c.track)
-        .join(item_versions, item_versions.c.key == spans.c.version)
+        .join(item_versions, item_versions.c.id == spans.c.version)
         .where(item_versions.c.title_key == title_key(name))
         .distinct()
     )
@@ -425,7 +425,7 @@ def _versions(conn: Connection, initiative: str) -> tuple[VersionSpan, ...]:
         .select_from(tracks)
         .join(spans, (spans.c.page == tracks.c.page) & (spans.c.track == tracks.c.track))
         .join(pages, pages.c.key == tracks.c.page)
-        .join(item_versions, item_versions.c.key == spans.c.version)
+        .join(item_versions, item_versions.c.id == spans.c.version)
         .join(first, (first.c.page == spans.c.page) & (first.c.number == spans.c.first_snapshot))
         .outerjoin(end, (end.c.page == spans.c.page) & (end.c.number == spans.c.end_snapshot))
         .where(tracks.c.life == initiative)

@@ -21,9 +21,10 @@ from snapshots.derived import initiative_of
 from snapshots.schema import item_versions, pages, snapshots, spans, tracks
 
 _MOST_VERSIONS: Final = 1000
-_WORD: Final = re.compile(r"\w+")
+_WORD: Final = re.compile(r"[^\W_]+")
 _ENDINGS: Final = (
-    "ernas ornas arnas erna orna arna ens ets nas ans ors ars ers en et an na or ar er as es a e n t s"
+    "ernas ornas arnas erna orna arna ens ets nas ans ors ars ers"
+    " en et an na or ar er as es a e n t s"
 ).split()
 _SHORTEST_STEM: Final = 4
 
@@ -64,10 +65,10 @@ def _ranks(conn: Connection, asked: Sequence[str]) -> dict[int, int]:
     if conn.dialect.name == "postgresql":
         rows = conn.execute(
             sa.text(
-                "SELECT key FROM item_versions, websearch_to_tsquery('swedish', :words) AS asked"
+                "SELECT id FROM item_versions, websearch_to_tsquery('swedish', :words) AS asked"
                 " WHERE to_tsvector('swedish', title || ' ' || description) @@ asked"
                 " ORDER BY ts_rank(to_tsvector('swedish', title || ' ' || description), asked)"
-                " DESC, key LIMIT :most"
+                " DESC, id LIMIT :most"
             ),
             {"words": " ".join(asked), "most": _MOST_VERSIONS},
         )
@@ -90,7 +91,7 @@ def _ranks(conn: Connection, asked: Sequence[str]) -> dict[int, int]:
 
 def _by_reading(conn: Connection, asked: Sequence[str]) -> dict[int, int]:
     stems = [stem(word) for word in asked]
-    columns = (item_versions.c.key, item_versions.c.title, item_versions.c.description)
+    columns = (item_versions.c.id, item_versions.c.title, item_versions.c.description)
     found: dict[int, int] = {}
     for key, title, description in conn.execute(sa.select(*columns).order_by(columns[0])):
         text = f"{title}\n{description}".casefold()
@@ -118,7 +119,7 @@ def _best(conn: Connection, ranks: Mapping[int, int]) -> tuple[Found, ...]:
         .select_from(spans)
         .join(tracks, tracks.c.track == spans.c.track)
         .join(pages, pages.c.key == spans.c.page)
-        .join(item_versions, item_versions.c.key == spans.c.version)
+        .join(item_versions, item_versions.c.id == spans.c.version)
         .join(first, (first.c.page == spans.c.page) & (first.c.number == spans.c.first_snapshot))
         .outerjoin(end, (end.c.page == spans.c.page) & (end.c.number == spans.c.end_snapshot))
     )

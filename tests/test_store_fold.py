@@ -52,11 +52,22 @@ def fold(
 
 
 def everything_derived(conn: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """Every derived row; a version by its key instead of its number, which says nothing."""
+    versions = schema.item_versions
+    keys = {row.id: row.key for row in conn.execute(sa.select(versions.c.id, versions.c.key))}
     found = {}
     for name in DERIVED:
         table = schema.metadata.tables[name]
-        query = sa.select(table).order_by(*table.primary_key.columns)
-        found[name] = [tuple(row) for row in conn.execute(query)]
+        rows = []
+        for row in conn.execute(sa.select(table)):
+            values = dict(row._mapping)
+            for column in ("version", "old_version", "new_version"):
+                if column in values:
+                    values[column] = keys.get(values[column])
+            if name == "item_versions":
+                del values["id"]
+            rows.append(tuple(values.values()))
+        found[name] = sorted(rows, key=repr)
     return found
 
 

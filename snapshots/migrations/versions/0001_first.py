@@ -122,8 +122,8 @@ def upgrade() -> None:
         sa.Column("field", sa.Text(), nullable=True),
         sa.Column("old_text", sa.Text(), nullable=True),
         sa.Column("new_text", sa.Text(), nullable=True),
-        sa.Column("old_version", sa.BigInteger(), nullable=True),
-        sa.Column("new_version", sa.BigInteger(), nullable=True),
+        sa.Column("old_version", sa.Integer(), nullable=True),
+        sa.Column("new_version", sa.Integer(), nullable=True),
         sa.Column("old_status", sa.Text(), nullable=True),
         sa.Column("new_status", sa.Text(), nullable=True),
         sa.Column("certainty", sa.Float(), nullable=False),
@@ -262,10 +262,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "item_versions",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False, comment="says nothing"),
         sa.Column(
             "key",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
+            sa.BigInteger(),
             nullable=False,
             comment="63 bits of the hash of title, description and links",
         ),
@@ -274,7 +274,8 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("links", sa.JSON(), nullable=False, comment="[[text, href, external], …]"),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_item_versions")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_item_versions")),
+        sa.UniqueConstraint("key", name=op.f("uq_item_versions_key")),
         comment="an initiative's words, kept once over time and pages",
     )
     op.create_index(
@@ -391,7 +392,7 @@ def upgrade() -> None:
             nullable=True,
             comment="the first without it; null: it still stands",
         ),
-        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("status", sa.Text(), nullable=True),
         sa.Column("heading", sa.Text(), nullable=False),
         sa.Column(

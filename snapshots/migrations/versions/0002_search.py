@@ -13,20 +13,20 @@ depends_on = None
 _SQLITE = (
     """
     CREATE VIRTUAL TABLE item_search USING fts5(
-        title, description, content='item_versions', content_rowid='key',
-        tokenize='unicode61 remove_diacritics 0', detail='column'
+        title, description, content='item_versions', content_rowid='id',
+        tokenize='unicode61 remove_diacritics 0', detail='none'
     )
     """,
     """
     CREATE TRIGGER item_search_came AFTER INSERT ON item_versions BEGIN
         INSERT INTO item_search (rowid, title, description)
-        VALUES (new.key, new.title, new.description);
+        VALUES (new.id, new.title, new.description);
     END
     """,
     """
     CREATE TRIGGER item_search_left AFTER DELETE ON item_versions BEGIN
         INSERT INTO item_search (item_search, rowid, title, description)
-        VALUES ('delete', old.key, old.title, old.description);
+        VALUES ('delete', old.id, old.title, old.description);
     END
     """,
     "INSERT INTO item_search (item_search) VALUES ('rebuild')",

@@ -1,0 +1,56 @@
+"""What the program imports is what it says it needs: nothing comes by way of something else."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def listed() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = [*project["dependencies"], *project["optional-dependencies"]["postgresql"]]
+    return {re.split(r"[\[<>=~!; ]", one)[0].lower() for one in named}
+
+
+def shipped() -> list[Path]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    places = project["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    return [
+        file
+        for place in places
+        for file in (
+            [ROOT / place] if place.endswith(".py") else sorted((ROOT / place).rglob("*.py"))
+        )
+    ]
+
+
+def imported() -> dict[str, str]:
+    """Every top-level module imported anywhere in what is shipped, and one file that does."""
+    found: dict[str, str] = {}
+    for file in shipped():
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), str(file))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            found |= {name.partition(".")[0]: str(file.relative_to(ROOT)) for name in names}
+    return found
+
+
+def test_every_package_that_is_imported_is_listed() -> None:
+    ours = {file.relative_to(ROOT).parts[0].removesuffix(".py") for file in shipped()}
+    brought_by = packages_distributions()
+    missing = {
+        f"{module} ({file})"
+        for module, file in imported().items()
+        if module not in sys.stdlib_module_names and module not in ours and module != "compression"
+        if not {name.lower() for name in brought_by.get(module, ())} & listed()
+    }
+    assert not missing

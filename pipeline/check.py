@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from monitor.errors import FetchError
 from monitor.model import Outcome, Reason
 from notifications.subscriptions import Subscription
+from pipeline.announce import note_look
 from pipeline.derive import Derived, derive, publish
 from pipeline.tell import Cause, PageInfo, release_held, tell
 from pipeline.visit import World, visit
@@ -48,6 +49,14 @@ def check_page(
         derived = derive(conn, page)
         tell_changes(conn, page, derived, subscriptions, now=visited.at)
         _release_siblings(conn, page)
+        note_look(
+            conn,
+            page.key,
+            page.id,
+            visited.at,
+            failure=visited.failure,
+            quarantined=derived.reasons if derived.outcome == "quarantined" else (),
+        )
     return Checked(
         page,
         derived.outcome or "unchanged",

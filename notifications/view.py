@@ -521,6 +521,18 @@ def _incident(message: Message, reader: Reader) -> View:
     )
 
 
+def _note(message: Message, reader: Reader) -> View:
+    words, payload = reader.words, message.payload
+    pages = (_page(payload["page"]),) if payload["page"] else ()
+    return View(
+        lang=words.code,
+        subject=words.say("note.subject", text=_shortened(payload["text"], 90)),
+        heading=words.say("note.heading"),
+        lead=(*(page.name for page in pages), payload["text"], words.say("note.calm")),
+        buttons=_page_buttons(pages, words),
+    )
+
+
 def _blind(message: Message, reader: Reader) -> View:
     words, payload = reader.words, message.payload
     page, over = _page(payload["page"]), payload.get("until") is not None
@@ -544,6 +556,7 @@ _VIEWS: Final = {
     "quiet": _quiet,
     "incident": _incident,
     "blind": _blind,
+    "note": _note,
 }
 
 

@@ -11,19 +11,17 @@ has a lane of its own: one that is down or slow delays no other.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Final, Literal, TypeAlias
+from datetime import datetime
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from monitor.errors import DeliveryError, GiveUp
-from monitor.model import short_id
-from notifications import outbox
+from notifications import incidents, outbox
 from notifications.channels import (
     Channel,
     ChannelDown,
@@ -31,24 +29,21 @@ from notifications.channels import (
     Letterhead,
     Message,
     Poster,
-    addresses_of,
 )
-from notifications.digest import Entry, PageInfo, Telling, entry_document, gather
 from notifications.email import EmailChannel, MailServer
 from notifications.outbox import Trouble
 from notifications.subscriptions import CHAT, Subscription
 from notifications.webhook import Endpoint, WebhookChannel
-from snapshots.database import Database, insert_missing
-from snapshots.schema import deliveries, messages, subscribers, tellings
+from pipeline.announce import MAIL, announce, charts, plan
+from pipeline.form import Charts, form, form_message, is_ripe, pending
+from snapshots.database import Database
+from snapshots.holders import this_holder
 
 LANES_AT_ONCE: Final = 16
 STRIKES: Final = 2
 """So many times in a row a lane's channel is down before the rest of the lane is put off."""
 _POLL_SECONDS: Final = 0.5
-NOT_TOLD: Final = "-"
-"""In tellings.message: claimed, and nothing was to be told of it."""
-
-Charts: TypeAlias = Callable[[Connection, Sequence[str], datetime, datetime], list[dict[str, Any]]]
+_UNKNOWN: Final = "prenumerationen finns inte längre i konfigurationen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,200 +109,6 @@ def post_office(
     return PostOffice(tuple(subscriptions), channels, letterhead, zone)
 
 
-# --- form -------------------------------------------------------------------------------------
-
-
-def form(
-    conn: Connection,
-    now: datetime,
-    subscriptions: Sequence[Subscription],
-    zone: ZoneInfo,
-    charts: Charts | None = None,
-) -> int:
-    """Make messages of the tellings whose digests are due; returns how many messages.
-
-    In the caller's transaction: claims the tellings one by one, freezes one message, and writes one
-    delivery for each address.
-    """
-    formed = 0
-    for subscription in subscriptions:
-        if subscription.about != "changes":
-            continue
-        rows = _ready(conn, subscription, now, lock=True)
-        if rows and _is_due(rows, subscription, now, zone):
-            formed += _form_digest(conn, subscription, rows, now, charts)
-    return formed
-
-
-def form_message(
-    conn: Connection,
-    subscription: Subscription,
-    kind: str,
-    payload: Mapping[str, Any],
-    now: datetime,
-    *,
-    key: Sequence[object],
-    addresses: Iterable[str] | None = None,
-) -> str:
-    """Freeze one message and queue it for its subscription's addresses (or those given).
-
-    `key` makes its id: the same key twice is one message. Returns the id.
-    """
-    message = short_id("m", [subscription.id, kind, *key])
-    row = {
-        "id": message,
-        "subscription": subscription.id,
-        "kind": kind,
-        "channel": subscription.channel,
-        "created_at": now,
-        "payload": dict(payload),
-    }
-    insert_missing(conn, messages, [row])
-    ended = {
-        row.address: row.ended_why
-        for row in conn.execute(
-            sa.select(subscribers).where(
-                subscribers.c.subscription == subscription.id, subscribers.c.ended_at.is_not(None)
-            )
-        )
-    }
-    rows = []
-    for address in addresses if addresses is not None else addresses_of(subscription):
-        dead = address in ended
-        rows.append(
-            {
-                "id": short_id("d", [message, address]),
-                "message": message,
-                "subscription": subscription.id,
-                "channel": subscription.channel,
-                "address": address,
-                "state": "dead" if dead else "waiting",
-                "attempts": 0,
-                "created_at": now,
-                "next_attempt": None if dead else now,
-                "error": _ENDED if dead else None,
-            }
-        )
-    insert_missing(conn, deliveries, rows)
-    return message
-
-
-_ENDED: Final = "mottagaren har avslutat prenumerationen (410); «deliveries retry» återupptar den"
-_UNKNOWN: Final = "prenumerationen finns inte längre i konfigurationen"
-
-
-def _ready(
-    conn: Connection, subscription: Subscription, now: datetime, *, lock: bool = False
-) -> list[Any]:
-    """Its waiting tellings that have settled and are not held; with `lock`, this one's to claim."""
-    table = tellings.c
-    found = (
-        sa.select(tellings)
-        .where(
-            table.subscription == subscription.id,
-            table.message.is_(None),
-            table.ready_at <= now,
-            sa.or_(table.held_until.is_(None), table.held_until <= now),
-        )
-        .order_by(table.seq)
-    )
-    return list(conn.execute(found.with_for_update(skip_locked=True) if lock else found))
-
-
-def _is_due(rows: Sequence[Any], subscription: Subscription, now: datetime, zone: ZoneInfo) -> bool:
-    """A telling's digest is the first one after it was ready: no clock of its own to lose."""
-    first = min(row.ready_at for row in rows)
-    # What is ready at the very time of a digest is in it.
-    return subscription.digest.next_after(first - _INSTANT, zone) <= now
-
-
-_INSTANT: Final = timedelta(microseconds=1)
-
-
-def _form_digest(
-    conn: Connection,
-    subscription: Subscription,
-    rows: Sequence[Any],
-    now: datetime,
-    charts: Charts | None,
-) -> int:
-    claimed = [row.seq for row in rows]
-    keys = [(row.change, row.cause) for row in rows]
-    first = NOT_TOLD
-    groups = _by_start(conn, subscription, rows)
-    formed = 0
-    for addresses, members in groups:
-        entries = gather(
-            [telling_of(row) for row in members],
-            drop_returned=subscription.settle_seconds > 0,
-        )
-        if not entries:
-            continue
-        payload: dict[str, Any] = {"entries": [entry_document(entry) for entry in entries]}
-        if charts is not None:
-            since = min(row.ready_at for row in members)
-            payload["charts"] = charts(conn, _page_keys(members), since, now)
-        key = [f"{change}:{cause}" for change, cause in sorted(keys)]
-        if len(groups) > 1:
-            key.append(addresses[0])
-        message = form_message(
-            conn, subscription, "digest", payload, now, key=key, addresses=addresses
-        )
-        first = message if first == NOT_TOLD else first
-        formed += 1
-    conn.execute(
-        tellings.update()
-        .where(tellings.c.seq.in_(claimed), tellings.c.message.is_(None))
-        .values(message=first)
-    )
-    return formed
-
-
-def _by_start(
-    conn: Connection, subscription: Subscription, rows: Sequence[Any]
-) -> list[tuple[list[str], list[Any]]]:
-    """The addresses grouped by which of the tellings are theirs: each starts when it was added."""
-    table = subscribers.c
-    found = conn.execute(
-        sa.select(table.address, table.since).where(table.subscription == subscription.id)
-    )
-    since = {row.address: row.since for row in found}
-    groups: dict[tuple[int, ...], tuple[list[str], list[Any]]] = {}
-    for address in addresses_of(subscription):
-        start = since.get(address)
-        theirs = [row for row in rows if start is None or _known_at(row) >= start]
-        if theirs:
-            key = tuple(row.seq for row in theirs)
-            groups.setdefault(key, ([], theirs))[0].append(address)
-    return list(groups.values())
-
-
-def _known_at(row: Any) -> datetime:
-    if row.cause == "look":
-        return datetime.fromisoformat(row.payload["change"]["before"])
-    return (
-        datetime.max.replace(tzinfo=row.created_at.tzinfo)
-        if row.cause == "replay"
-        else (row.created_at)
-    )
-
-
-def telling_of(row: Any) -> Telling:
-    """A row of `tellings` as digests take it."""
-    return Telling(row.payload["change"], PageInfo(**row.payload["page"]), row.cause)
-
-
-def _page_keys(rows: Sequence[Any]) -> list[str]:
-    return list(dict.fromkeys(row.payload["page"]["key"] for row in rows))
-
-
-def pending(conn: Connection, subscription: Subscription, now: datetime) -> tuple[Entry, ...]:
-    """What its next digest would tell if it came now; claims nothing."""
-    rows = _ready(conn, subscription, now)
-    drop = subscription.settle_seconds > 0
-    return gather([telling_of(row) for row in rows], drop_returned=drop)
-
-
 # --- claim, send, settle ----------------------------------------------------------------------
 
 
@@ -317,7 +118,7 @@ def deliver(
     now: Callable[[], datetime],
     *,
     keep_going: Callable[[], bool] = lambda: True,
-    charts: Charts | None = None,
+    charts: Charts | None = charts,
 ) -> Delivered:
     """Form what is due, then send what waits, once; returns when nothing more is due.
 
@@ -326,8 +127,7 @@ def deliver(
     """
     lanes: dict[str, Future[Delivered]] = {}
     done: list[Delivered] = []
-    with database.write() as conn:
-        outbox.free_the_dead(conn)
+    _begin(database, office, now())
     with ThreadPoolExecutor(LANES_AT_ONCE, thread_name_prefix="lane") as pool:
         while keep_going():
             due = _form_and_find(database, office, now(), charts)
@@ -350,16 +150,24 @@ def deliver(
     )
 
 
+def _begin(database: Database, office: PostOffice, now: datetime) -> None:
+    """Take up what a killed program had in hand, and write what is to be announced."""
+    with database.read() as conn:
+        leased = outbox.leased(conn)
+        planned = plan(conn, office.subscriptions, now, office.zone)
+    if leased or planned:
+        with database.write() as conn:
+            outbox.free_the_dead(conn)
+            # planned anew: another program may have done it meanwhile
+            announce(conn, plan(conn, office.subscriptions, now, office.zone), now)
+
+
 def _form_and_find(
     database: Database, office: PostOffice, now: datetime, charts: Charts | None
 ) -> list[str]:
     """Form what is due; the lanes that have something to send."""
     with database.read() as conn:
-        ripe = any(
-            (rows := _ready(conn, one, now)) and _is_due(rows, one, now, office.zone)
-            for one in office.subscriptions
-            if one.about == "changes"
-        )
+        ripe = any(is_ripe(conn, one, now, office.zone) for one in office.subscriptions)
     if ripe:
         with database.write() as conn:
             form(conn, now, office.subscriptions, office.zone, charts)
@@ -387,7 +195,7 @@ def _run_lane(
     """Send what is due in one lane, one after the other."""
     members = [one.id for one in office.subscriptions if one.channel == "email"]
     members = members if lane == _MAIL_LANE else [lane]
-    holder = outbox.this_holder()
+    holder = this_holder()
     sent = dead = failed = strikes = 0
     channel: Channel | None = None
     try:
@@ -411,7 +219,10 @@ def _run_lane(
                 continue
             strikes, sent = 0, sent + 1
             with database.write() as conn:
-                outbox.settle_sent(conn, row["id"], now(), receipt.text)
+                moment = now()
+                outbox.settle_sent(conn, row["id"], moment, receipt.text)
+                for subject in (_channel_subject(row), _address_subject(row)):
+                    incidents.over(conn, subject, moment)
     finally:
         if channel is not None:
             channel.close()
@@ -448,10 +259,49 @@ def _settle_trouble(
             dead += outbox.end_subscription(conn, row["subscription"], now, trouble.text)
         elif rest:
             dead += outbox.put_off(conn, rest, now, trouble, office.spread)
+        _note_trouble(conn, row, error, now, dead=bool(dead))
     return dead
+
+
+def _note_trouble(
+    conn: Connection, row: outbox.Claimed, error: DeliveryError, now: datetime, *, dead: bool
+) -> None:
+    """What operators hear of a failed try: a channel that is down, an address that is wrong."""
+    if isinstance(error, GiveUp):
+        ends = error.ends_subscription
+        subject = _channel_subject(row) if ends else _address_subject(row)
+        cause = "ended_by_receiver" if ends else "refused_for_good"
+    elif isinstance(error, ChannelDown):
+        subject, cause = _channel_subject(row), error.code
+    elif dead:
+        subject, cause = _address_subject(row), "never_arrived"
+    else:
+        return
+    trouble = incidents.Trouble(cause, str(error), incidents.mend_of(cause))
+    after = incidents.OPENS_AFTER if isinstance(error, ChannelDown) else 1
+    incidents.note(conn, subject, trouble, now, after=after)
+
+
+def _channel_subject(row: outbox.Claimed) -> str:
+    return MAIL if row["channel"] == "email" else f"channel:{row['subscription']}"
+
+
+def _address_subject(row: outbox.Claimed) -> str:
+    return f"address:{row['address']} ({row['subscription']})"
 
 
 def _unknown(database: Database, delivery: str, now: datetime, office: PostOffice) -> int:
     trouble = Trouble(_UNKNOWN, dead=True)
     with database.write() as conn:
         return int(outbox.settle_failed(conn, delivery, now, trouble, office.spread))
+
+
+__all__ = [
+    "Delivered",
+    "PostOffice",
+    "deliver",
+    "form",
+    "form_message",
+    "pending",
+    "post_office",
+]

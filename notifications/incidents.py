@@ -1,0 +1,231 @@
+"""Trouble, one incident per cause: opened after so many failures, ended when it works again.
+
+Whoever meets trouble calls `note`, whoever sees it work calls `over`; both in a transaction of
+theirs. Who is told what, and when, is `due_news`: told when it opens, when its cause changes, after
+a day and then every week while it lasts, and when it ends. What never became an incident is
+forgotten when it is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from monitor.model import short_id
+from presentation.documents import instant
+from snapshots.schema import incidents
+
+OPENS_AFTER: Final = 3
+"""So many failures in a row are an incident, where whoever notes them says no other number."""
+FIRST_REMINDER: Final = timedelta(days=1)
+NEXT_REMINDERS: Final = timedelta(days=7)
+_STILL_NEWS: Final = timedelta(days=14)
+"""An end is told at most so long after: who starts anew after a year hears of no old ones."""
+
+What: TypeAlias = Literal["opened", "changed", "reminded", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong. `cause` is a stable code; `text` names the thing, `mend` says what to do."""
+
+    cause: str
+    text: str
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An incident as it stands. `subject` is page:KEY, channel:NAME, subscription:ID, store, …"""
+
+    id: str
+    subject: str
+    cause: str
+    text: str
+    mend: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+    opened_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something of an incident that is to be told. `key` makes it told once."""
+
+    what: What
+    incident: Incident
+    key: tuple[object, ...]
+
+
+def note(
+    conn: Connection, subject: str, trouble: Trouble, now: datetime, *, after: int = OPENS_AFTER
+) -> None:
+    """The trouble was seen (once more); seen `after` times in a row, it opens as an incident."""
+    row = conn.execute(_going_on(subject).with_for_update()).first()
+    values = {"cause": trouble.cause, "text": trouble.text, "mend": trouble.mend, "last_at": now}
+    if row is None:
+        conn.execute(
+            incidents.insert().values(
+                id=short_id("x", [subject, now.isoformat()]),
+                subject=subject,
+                count=1,
+                first_at=now,
+                opened_at=now if after <= 1 else None,
+                **values,
+            )
+        )
+        return
+    count = row._mapping["count"] + 1  # `row.count` is the tuple's
+    opened = row.opened_at or (now if count >= after else None)
+    conn.execute(
+        incidents.update()
+        .where(incidents.c.id == row.id)
+        .values(count=count, opened_at=opened, **values)
+    )
+
+
+def over(conn: Connection, subject: str, now: datetime) -> None:
+    """It works again."""
+    row = conn.execute(_going_on(subject)).first()
+    if row is None:
+        return
+    if row.opened_at is None:
+        conn.execute(incidents.delete().where(incidents.c.id == row.id))
+    else:
+        conn.execute(incidents.update().where(incidents.c.id == row.id).values(ended_at=now))
+
+
+def open_incidents(conn: Connection) -> tuple[Incident, ...]:
+    """Those that are going on, oldest first."""
+    found = sa.select(incidents).where(
+        incidents.c.opened_at.is_not(None), incidents.c.ended_at.is_(None)
+    )
+    return tuple(map(_incident, conn.execute(found.order_by(incidents.c.opened_at))))
+
+
+def recent(conn: Connection, now: datetime) -> tuple[Incident, ...]:
+    """Those that are going on or ended not long ago, oldest first."""
+    found = sa.select(incidents).where(
+        incidents.c.opened_at.is_not(None),
+        sa.or_(incidents.c.ended_at.is_(None), incidents.c.ended_at > now - _STILL_NEWS),
+    )
+    return tuple(map(_incident, conn.execute(found.order_by(incidents.c.opened_at))))
+
+
+def due_news(
+    incident: Incident, since: datetime, now: datetime, told_causes: Collection[str]
+) -> News | None:
+    """What one who listens since then is to hear of an incident now. Pure.
+
+    `told_causes` are those it has been told with; empty: not told of it yet.
+    """
+    known = bool(told_causes)
+    if incident.ended_at is not None:
+        return News("ended", incident, (incident.id, "ended")) if known else None
+    if not known:
+        return News("opened", incident, (incident.id, incident.cause))
+    if incident.cause not in told_causes:
+        return News("changed", incident, (incident.id, incident.cause))
+    lasted = now - max(incident.opened_at, since)
+    if lasted < FIRST_REMINDER:
+        return None
+    number = 1 + (lasted - FIRST_REMINDER) // NEXT_REMINDERS
+    return News("reminded", incident, (incident.id, "reminded", number))
+
+
+def payload_of(news: News, subject_name: str) -> dict[str, Any]:
+    """What a message about it freezes."""
+    incident = news.incident
+    return {
+        "what": news.what,
+        "incident": incident.id,
+        "subject": subject_name,
+        "cause": incident.cause,
+        "text": incident.text,
+        "mend": incident.mend,
+        "count": incident.count,
+        "first_at": instant(incident.first_at),
+        "ended_at": instant(incident.ended_at),
+    }
+
+
+def subject_name(subject: str, pages: Mapping[str, str]) -> str:
+    """A subject as people call it; `pages` are names by key."""
+    kind, _, name = subject.partition(":")
+    return pages.get(name, name) if kind == "page" else name or kind
+
+
+def _going_on(subject: str) -> sa.Select[Any]:
+    return sa.select(incidents).where(
+        incidents.c.subject == subject, incidents.c.ended_at.is_(None)
+    )
+
+
+def _incident(row: Any) -> Incident:
+    return Incident(
+        row.id,
+        row.subject,
+        row.cause,
+        row.text,
+        row.mend,
+        row._mapping["count"],
+        row.first_at,
+        row.last_at,
+        row.opened_at,
+        row.ended_at,
+    )
+
+
+MENDS: Final[Mapping[str, str]] = {
+    # a look that failed (monitor.fetch)
+    "dns": "Kontrollera adressen i konfigurationen och namnuppslagningen på maskinen.",
+    "network": "Kontrollera att maskinen når webbplatsen; kör «visionsvakt doctor».",
+    "proxy": "Kontrollera fetch.proxy, och att proxyn släpper fram webbplatsen.",
+    "timeout": "Öppna sidan i en webbläsare; är den långsam, höj fetch.timeout_seconds.",
+    "protocol": "Webbplatsens svar går inte att tolka: säg till den som sköter den.",
+    "cut_body": "Svaret bryts mitt i; går det inte över, säg till den som sköter webbplatsen.",
+    "http_status": "Öppna sidan i en webbläsare, och säg till den som sköter webbplatsen.",
+    "gone": "Sidan finns inte kvar: leta upp dess nya adress och ändra url i konfigurationen.",
+    "robots": "robots.txt säger nej: be den som sköter webbplatsen att släppa in Visionsvakt.",
+    "robots_unreachable": "robots.txt svarar med fel: säg till den som sköter webbplatsen.",
+    "refused_address": "Hör adressen till det egna nätet: lägg den i fetch.allow_private.",
+    "too_large": "Är sidan verkligen så stor: höj fetch.max_bytes.",
+    "empty_body": "Sidan är tom: säg till den som sköter webbplatsen.",
+    "wrong_kind": "Adressen leder inte till en webbsida: rätta url i konfigurationen.",
+    # a reading that can't be trusted
+    "quarantined": "Kör «visionsvakt quarantine list», sedan accept eller reject.",
+    # mail and webhooks
+    "connect": "Kontrollera email.host och email.port, och att e-postservern är igång.",
+    "starttls": "Servern tar inte emot krypterat: ändra email.security till tls eller none.",
+    "tls": "Certifikatet godtas inte: är det stadens eget, ange fetch.ca_file.",
+    "login": "Kontrollera email.username och lösenordet i miljövariabeln.",
+    "sender": "Servern godtar inte avsändaren: ändra email.from.",
+    "silent": "E-postservern svarar inte i tid: säg till den som sköter den.",
+    "broken": "Förbindelsen bryts: säg till den som sköter e-postservern.",
+    "closing": "E-postservern hinner inte just nu; går det inte över, säg till den som sköter den.",
+    "ended_by_receiver": (
+        "Mottagaren svarade 410. Ta bort prenumerationen, eller kör «visionsvakt deliveries retry»."
+    ),
+    "never_arrived": (
+        "Utskicket gick inte fram på tre dygn. Kontrollera adressen, och kör sedan"
+        " «visionsvakt deliveries retry»."
+    ),
+    "refused_for_good": (
+        "Rätta adressen i konfigurationen, och kör sedan «visionsvakt deliveries retry»."
+    ),
+}
+"""What to do about each cause. Unknown ones have no mend but «visionsvakt doctor»."""
+
+
+def mend_of(cause: str) -> str:
+    """The mend of a cause."""
+    if cause.startswith("http_"):
+        return "Mottagaren svarar med fel: säg till den som sköter den."
+    return MENDS.get(cause, "Kör «visionsvakt doctor» och följ det som står där.")

@@ -1,0 +1,228 @@
+"""form: what waits to be told becomes messages, each with one delivery for each address.
+
+In one transaction: tellings are claimed one by one (never a range of times or ids), the message is
+a frozen copy, and its id is made from what it tells: forming it twice is forming it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeAlias
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from monitor.model import short_id
+from notifications.channels import addresses_of
+from notifications.digest import Entry, PageInfo, Telling, entry_document, gather
+from notifications.subscriptions import Subscription
+from snapshots.database import insert_missing
+from snapshots.schema import deliveries, messages, subscribers, tellings
+
+NOT_TOLD: Final = "-"
+"""In tellings.message: claimed, and nothing was to be told of it."""
+
+Charts: TypeAlias = Callable[[Connection, Sequence[str], datetime], list[dict[str, Any]]]
+"""(connection, page keys, now) -> how many initiatives each status has there, and had."""
+
+
+def is_ripe(conn: Connection, subscription: Subscription, now: datetime, zone: ZoneInfo) -> bool:
+    """Whether a digest of this subscription is due now."""
+    rows = _ready(conn, subscription, now) if subscription.about == "changes" else []
+    return bool(rows) and _is_due(rows, subscription, now, zone)
+
+
+def form(
+    conn: Connection,
+    now: datetime,
+    subscriptions: Sequence[Subscription],
+    zone: ZoneInfo,
+    charts: Charts | None = None,
+) -> int:
+    """Make messages of the tellings whose digests are due; returns how many messages.
+
+    In the caller's transaction: claims the tellings one by one, freezes one message, and writes one
+    delivery for each address.
+    """
+    formed = 0
+    for subscription in subscriptions:
+        if subscription.about != "changes":
+            continue
+        rows = _ready(conn, subscription, now, lock=True)
+        if rows and _is_due(rows, subscription, now, zone):
+            formed += _form_digest(conn, subscription, rows, now, charts)
+    return formed
+
+
+def message_id(subscription: Subscription, kind: str, key: Sequence[object]) -> str:
+    """The id of the message that tells this."""
+    return short_id("m", [subscription.id, kind, *key])
+
+
+def form_message(
+    conn: Connection,
+    subscription: Subscription,
+    kind: str,
+    payload: Mapping[str, Any],
+    now: datetime,
+    *,
+    key: Sequence[object],
+    addresses: Iterable[str] | None = None,
+) -> str:
+    """Freeze one message and queue it for its subscription's addresses (or those given).
+
+    `key` makes its id: the same key twice is one message. Returns the id.
+    """
+    message = message_id(subscription, kind, key)
+    row = {
+        "id": message,
+        "subscription": subscription.id,
+        "kind": kind,
+        "channel": subscription.channel,
+        "created_at": now,
+        "payload": dict(payload),
+    }
+    insert_missing(conn, messages, [row])
+    ended = {
+        row.address: row.ended_why
+        for row in conn.execute(
+            sa.select(subscribers).where(
+                subscribers.c.subscription == subscription.id, subscribers.c.ended_at.is_not(None)
+            )
+        )
+    }
+    rows = []
+    for address in addresses if addresses is not None else addresses_of(subscription):
+        dead = address in ended
+        rows.append(
+            {
+                "id": short_id("d", [message, address]),
+                "message": message,
+                "subscription": subscription.id,
+                "channel": subscription.channel,
+                "address": address,
+                "state": "dead" if dead else "waiting",
+                "attempts": 0,
+                "created_at": now,
+                "next_attempt": None if dead else now,
+                "error": _ENDED if dead else None,
+            }
+        )
+    insert_missing(conn, deliveries, rows)
+    return message
+
+
+_ENDED: Final = "mottagaren har avslutat prenumerationen (410); «deliveries retry» återupptar den"
+
+
+def _ready(
+    conn: Connection, subscription: Subscription, now: datetime, *, lock: bool = False
+) -> list[Any]:
+    """Its waiting tellings that have settled and are not held; with `lock`, this one's to claim."""
+    table = tellings.c
+    found = (
+        sa.select(tellings)
+        .where(
+            table.subscription == subscription.id,
+            table.message.is_(None),
+            table.ready_at <= now,
+            sa.or_(table.held_until.is_(None), table.held_until <= now),
+        )
+        .order_by(table.seq)
+    )
+    return list(conn.execute(found.with_for_update(skip_locked=True) if lock else found))
+
+
+def _is_due(rows: Sequence[Any], subscription: Subscription, now: datetime, zone: ZoneInfo) -> bool:
+    """A telling's digest is the first one after it was ready: no clock of its own to lose."""
+    first = min(row.ready_at for row in rows)
+    # What is ready at the very time of a digest is in it.
+    return subscription.digest.next_after(first - _INSTANT, zone) <= now
+
+
+_INSTANT: Final = timedelta(microseconds=1)
+
+
+def _form_digest(
+    conn: Connection,
+    subscription: Subscription,
+    rows: Sequence[Any],
+    now: datetime,
+    charts: Charts | None,
+) -> int:
+    claimed = [row.seq for row in rows]
+    keys = [(row.change, row.cause) for row in rows]
+    first = NOT_TOLD
+    groups = _by_start(conn, subscription, rows)
+    formed = 0
+    for addresses, members in groups:
+        entries = gather(
+            [telling_of(row) for row in members],
+            drop_returned=subscription.settle_seconds > 0,
+        )
+        if not entries:
+            continue
+        payload: dict[str, Any] = {"entries": [entry_document(entry) for entry in entries]}
+        if charts is not None:
+            payload["charts"] = charts(conn, _page_keys(members), now)
+        key = [f"{change}:{cause}" for change, cause in sorted(keys)]
+        if len(groups) > 1:
+            key.append(addresses[0])
+        message = form_message(
+            conn, subscription, "digest", payload, now, key=key, addresses=addresses
+        )
+        first = message if first == NOT_TOLD else first
+        formed += 1
+    conn.execute(
+        tellings.update()
+        .where(tellings.c.seq.in_(claimed), tellings.c.message.is_(None))
+        .values(message=first)
+    )
+    return formed
+
+
+def _by_start(
+    conn: Connection, subscription: Subscription, rows: Sequence[Any]
+) -> list[tuple[list[str], list[Any]]]:
+    """The addresses grouped by which of the tellings are theirs: each starts when it was added."""
+    table = subscribers.c
+    found = conn.execute(
+        sa.select(table.address, table.since).where(table.subscription == subscription.id)
+    )
+    since = {row.address: row.since for row in found}
+    groups: dict[tuple[int, ...], tuple[list[str], list[Any]]] = {}
+    for address in addresses_of(subscription):
+        start = since.get(address)
+        theirs = [row for row in rows if start is None or _known_at(row) >= start]
+        if theirs:
+            key = tuple(row.seq for row in theirs)
+            groups.setdefault(key, ([], theirs))[0].append(address)
+    return list(groups.values())
+
+
+def _known_at(row: Any) -> datetime:
+    if row.cause == "look":
+        return datetime.fromisoformat(row.payload["change"]["before"])
+    return (
+        datetime.max.replace(tzinfo=row.created_at.tzinfo)
+        if row.cause == "replay"
+        else (row.created_at)
+    )
+
+
+def telling_of(row: Any) -> Telling:
+    """A row of `tellings` as digests take it."""
+    return Telling(row.payload["change"], PageInfo(**row.payload["page"]), row.cause)
+
+
+def _page_keys(rows: Sequence[Any]) -> list[str]:
+    return list(dict.fromkeys(row.payload["page"]["key"] for row in rows))
+
+
+def pending(conn: Connection, subscription: Subscription, now: datetime) -> tuple[Entry, ...]:
+    """What its next digest would tell if it came now; claims nothing."""
+    rows = _ready(conn, subscription, now)
+    drop = subscription.settle_seconds > 0
+    return gather([telling_of(row) for row in rows], drop_returned=drop)

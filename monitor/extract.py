@@ -22,7 +22,7 @@ from monitor.model import Initiative, Link, Profile, Reading, Section, Source
 from monitor.outline import Block, Outline, RawLink, read_html, read_whole_body
 from monitor.plaintext import looks_like_html, read_text
 from monitor.sniff import cut_ending, not_a_page, too_tangled
-from monitor.survey import Heading, Survey, survey
+from monitor.survey import Heading, Survey, survey, vocabulary_of
 from monitor.text import same_key
 
 READER_VERSION = "1"
@@ -48,7 +48,8 @@ def extract(source: Source, profile: Profile, known: Sequence[Initiative] = ()) 
             whole = _Page(read_whole_body(html), profile, known)
             page = whole if whole.found_anything else page
     else:
-        page = _Page(read_text(decoded.text), profile, known)
+        outline = read_text(decoded.text, vocabulary_of(profile).headings)
+        page = _Page(outline, profile, known)
     reading = page.read(source)
     ending = cut_ending(html) if html is not None else ""
     password = html is not None and b'type="password"' in html
@@ -304,10 +305,12 @@ class _Page:
         links: list[Link] = []
         title = block.text
         if unit.lead and block.lead is not None:
-            title = block.lead.text
+            title = block.lead.text.rstrip(" :–—")
             rest = block.lead.rest.lstrip(" \n:–—-.,").strip()
             if rest:
                 paragraphs.append(rest)
+        elif unit.title in self.survey.badges:
+            title = self.survey.badges[unit.title][1]
         if "\n" in title:
             title = title.replace("\n", " ")
         if ordinals.count:
@@ -327,6 +330,8 @@ class _Page:
         return Initiative(title, "\n\n".join(paragraphs), tuple(links), status)
 
     def _status(self, unit: Unit) -> str | None:
+        if unit.title in self.survey.badges:
+            return self.profile.sections[self.survey.badges[unit.title][0]].status
         for number in unit.quiet:
             label = self.survey.labels.get(number)
             if isinstance(label, int):
@@ -348,7 +353,7 @@ class _Page:
                 continue
             if number < first:
                 intro.append(block.text)
-            elif not (block.level and self.survey.labelled):
+            elif not block.level:
                 unclaimed.append(block.text)
         return intro, unclaimed
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from monitor.furniture import is_box, is_marker
@@ -110,7 +111,7 @@ def parse(span: Span, learned: Sequence[tuple[Pattern, bool]], known: frozenset[
         if pattern.tail and results and min(found.cost for found in results) <= 0.3:
             break
         titles = _titles(span, pattern)
-        key = tuple(titles)
+        key = (pattern.lead, *titles)
         if not titles or key in tried:
             continue
         tried.add(key)
@@ -150,8 +151,8 @@ def _choose(results: Sequence[Parse]) -> Parse:
         return NOTHING
     best = min(results, key=lambda found: (found.cost, -len(found.units)))
     for found in results:
-        finer = len(found.units) >= 2 * max(1, len(best.units))
-        if finer and found.cost <= best.cost + 0.12 and _full(found) and not found.flat:
+        finer = len(found.units) >= 1.3 * len(best.units) and not found.flat
+        if finer and found.cost <= best.cost + 0.35 and _full(found) and best.flat:
             best = found
     return best
 
@@ -297,7 +298,8 @@ def _cut(
         taken.update(after)
         taken.update(front)
     left = tuple(n for n in range(span.first, span.end) if n not in taken and n not in span.quiet)
-    return Parse(pattern, flat, tuple(units), left, _cost(span, units, left, pattern, learned))
+    cost = _cost(span, units, reach.depths, left, pattern, learned)
+    return Parse(pattern, flat, tuple(units), left, cost)
 
 
 def _takes_lead(block: Block, pattern: Pattern) -> bool:
@@ -426,34 +428,95 @@ def _bad_title(text: str) -> bool:
 
 
 def _cost(
-    span: Span, units: Sequence[Unit], left: Sequence[int], pattern: Pattern, learned: bool
+    span: Span,
+    units: Sequence[Unit],
+    depths: Sequence[int],
+    left: Sequence[int],
+    pattern: Pattern,
+    learned: bool,
 ) -> float:
     """0 is perfect. Each part is a share of the units, so that sections of all sizes compare."""
-    blocks = span.blocks
     count = len(units)
     if not count:
         return 9.0
-    bad = after = front = sentences = linked = 0
-    for unit in units:
+    blocks = span.blocks
+    bad = with_content = front = sentences = linked = marked = 0
+    title_marked = _is_marked(pattern.look)
+    for unit, depth in zip(units, depths, strict=True):
         block = blocks[unit.title]
         title = block.lead.text if unit.lead and block.lead is not None else block.text
-        bad += _bad_title(title)
+        bad += _bad_title(title) or _spans_rows(span, unit, depth)
+        if unit.lead and block.lead is not None and block.lead.rest[:1].islower():
+            bad += 1  # the sentence goes on: a word made bold, no title
         sentences += title.endswith(".")
-        after += bool(unit.after) or unit.lead
+        with_content += bool(unit.after) or unit.lead
         front += bool(unit.before)
         linked += block.bare and not all(link.href.startswith("#") for link in block.links)
-    loose = sum(1 for n in left if blocks[n].text and not is_box(blocks[n].text))
+        if not unit.lead:
+            marked += _has_titles_inside(span, unit, depth, title_marked)
     if linked < count:
         bad += linked
-    cost = (bad + 0.7 * front + loose) / count
+    cost = (bad + 0.7 * front + 0.5 * marked) / count + _looseness(span, count, left)
     if not learned:
-        cost += 0.25 * (1 - after / count) + 0.2 * (sentences / count)
+        cost += 0.25 * (1 - with_content / count) + 0.5 * (sentences / count)
+        if count == 1 and span.end - span.first > 4:
+            cost += 0.5
     if span.labels:
         told = sum(1 for unit in units if sum(n in span.labels for n in unit.quiet) == 1)
         cost += 0.7 * (1 - told / count)
-    tail = pattern.look.rsplit("/", 1)[-1]
-    if not (tail in _MARKED or tail in _BOLD or pattern.drop >= 2):
+    if not (title_marked or pattern.drop >= 2):
         cost += 0.01
-    if count == 1 and span.end - span.first > 4 and not learned:
-        cost += 0.5
     return cost
+
+
+def _has_titles_inside(span: Span, unit: Unit, depth: int, marked: bool) -> bool:
+    """Whether a unit's content looks like units of its own: rows that begin with a marked text.
+
+    Under a title that is not marked itself, any marked text will do.
+    """
+    for n in unit.after:
+        look = span.blocks[n].look
+        if _is_marked(look):
+            if not marked:
+                return True
+            row = _row_below(span, n, depth)
+            follows = n + 1 < span.end and n + 1 in unit.after
+            if row is not None and follows and span.rises[n + 1] > row:
+                return True
+    return False
+
+
+@lru_cache(maxsize=512)
+def _is_marked(look: str) -> bool:
+    """Whether texts of this look stand out: headings, summaries, buttons, bold paragraphs."""
+    tail = look.rsplit("/", 1)[-1]
+    return tail in _MARKED or tail in _BOLD or not _MARKED.isdisjoint(look.split("/")[-3:])
+
+
+def _spans_rows(span: Span, unit: Unit, depth: int) -> bool:
+    """Whether a unit holds several rows of a list or table, which are units of their own."""
+    row = _row_below(span, unit.title, depth)
+    if row is None or not unit.after:
+        return False
+    return min(span.rises[unit.title + 1 : unit.after[-1] + 1]) == row
+
+
+def _row_below(span: Span, number: int, depth: int) -> int | None:
+    """How deep the outermost list item or table row around a block stands, below a unit's element."""
+    block = span.blocks[number]
+    if block.depth <= depth + 1:
+        return None
+    path, tags = span.elements.path(block.place), span.elements.tags
+    return next((n for n in range(depth + 1, len(path)) if tags[path[n]] in _ROWS), None)
+
+
+def _looseness(span: Span, count: int, left: Sequence[int]) -> float:
+    """What nobody took, against the units and against the section; inner headings weigh less."""
+    loose = 0.0
+    for number in left:
+        block = span.blocks[number]
+        if block.text and not is_box(block.text):
+            loose += 0.3 if block.level else 1.0
+    if not loose:
+        return 0.0
+    return min(0.5, 0.5 * loose / count) + loose / (span.end - span.first)

@@ -47,6 +47,13 @@ class Lead(NamedTuple):
     linked: bool
 
 
+class Tail(NamedTuple):
+    """The inline element a block ends with, and the text before it: a badge's usual place."""
+
+    text: str
+    rest: str
+
+
 class Block(NamedTuple):
     text: str
     place: int
@@ -60,6 +67,7 @@ class Block(NamedTuple):
     bare: bool
     """Nothing but links."""
     lead: Lead | None
+    tail: Tail | None
     ref: str | None
     """The id of the panel this block's control opens."""
     head: bool = False
@@ -249,6 +257,7 @@ class _Scribe:
                             raw,
                             raw != (),
                             None,
+                            None,
                             self.link_ref or ref,
                             False,
                         ),
@@ -259,7 +268,7 @@ class _Scribe:
             if pieces:
                 self._write_many(where)
             else:
-                self._add(where, "", (), tuple(link for _, _, link in links), True, None)
+                self._add(where, "", (), tuple(link for _, _, link in links), True)
         pieces.clear()
         self.places.clear()
         if links:
@@ -273,7 +282,8 @@ class _Scribe:
         wrap: Inline,
         links: tuple[RawLink, ...],
         bare: bool,
-        lead: Lead | None,
+        lead: Lead | None = None,
+        tail: Tail | None = None,
     ) -> None:
         look = where.look
         for tag, _ in wrap:
@@ -281,7 +291,7 @@ class _Scribe:
         place, depth, rise, _, level, ref = where
         self.blocks.append(
             _new_block(
-                Block, (text, place, depth, rise, look, level, links, bare, lead, ref, False)
+                Block, (text, place, depth, rise, look, level, links, bare, lead, tail, ref, False)
             )
         )
 
@@ -371,8 +381,10 @@ class _Scribe:
                 at = end
             outside.append("".join(self.pieces[at:last]))
             bare = not "".join(outside).strip(_SEPARATORS)
-        wrap, lead = _wrap(pieces, places)
-        self._add(where, text, wrap, links, bare, None if bare else lead)
+        wrap, lead, tail = _wrap(pieces, places)
+        if bare:
+            lead = tail = None
+        self._add(where, text, wrap, links, bare, lead, tail)
 
 
 class _Where(NamedTuple):
@@ -408,15 +420,15 @@ def _lines(raw: str) -> str:
     return text
 
 
-def _wrap(pieces: list[str], places: list[Inline]) -> tuple[Inline, Lead | None]:
-    """The inline elements around the whole of a block, and the one it begins with, if any."""
+def _wrap(pieces: list[str], places: list[Inline]) -> tuple[Inline, Lead | None, Tail | None]:
+    """The inline elements around the whole of a block, and those it begins and ends with."""
     told = [
         place
         for piece, place in zip(pieces, places, strict=True)
         if piece and piece != BREAK and not piece.isspace()
     ]
     if not told:
-        return (), None
+        return (), None, None
     first = wrap = told[0]
     for place in told[1:]:
         shared = 0
@@ -425,9 +437,18 @@ def _wrap(pieces: list[str], places: list[Inline]) -> tuple[Inline, Lead | None]
                 break
             shared += 1
         wrap = wrap[:shared]
-    if len(first) <= len(wrap):
-        return wrap, None
-    return wrap, _lead(pieces, places, len(wrap), first[len(wrap)])
+    at = len(wrap)
+    lead = _lead(pieces, places, at, first[at]) if len(first) > at else None
+    tail = _tail(pieces, places, at, told[-1][at]) if len(told[-1]) > at else None
+    return wrap, lead, tail
+
+
+def _tail(
+    pieces: list[str], places: list[Inline], at: int, element: tuple[str, int]
+) -> Tail | None:
+    first = next(n for n, place in enumerate(places) if len(place) > at and place[at] == element)
+    text, rest = _lines("".join(pieces[first:])), _lines("".join(pieces[:first]))
+    return Tail(text, rest) if text and rest and len(text) < 60 else None
 
 
 def _lead(
@@ -527,6 +548,7 @@ class _Walk:
                                             _LEVELS.get(tag, level),
                                             (),
                                             False,
+                                            None,
                                             None,
                                             ref,
                                             False,
@@ -867,11 +889,7 @@ def _panels(blocks: list[Block], elements: Elements) -> dict[int, int]:
         if panel is None and block.look.endswith("/tab"):
             name = elements.attribute(block.place, "id")
             panel = labels.get(name) if name else None
-        if (
-            panel is not None
-            and panel not in taken
-            and not elements.inside(block.place, panel)
-        ):
+        if panel is not None and panel not in taken and not elements.inside(block.place, panel):
             found[index] = panel
             taken.add(panel)
     if not found:

@@ -32,6 +32,7 @@ _STATUS_WORDS: Mapping[str, tuple[str, ...]] = {
     "partnership": ("partnerskap", "nätverk", "samverkan", "samarbete", "partnership", "network"),
 }
 """Words after «Status:» for statuses that a profile declares, where its own headings don't fit."""
+_UNITS = frozenset(("li", "article", "details", "tr", "dd"))
 _HEADS = frozenset(("heading", "tab", "caption", "legend", "summary", "th"))
 
 
@@ -57,6 +58,8 @@ class Survey:
     stop: int
     quiet: dict[int, str]
     labels: dict[int, int | str]
+    badges: dict[int, tuple[int, str]]
+    """Status words inside a title's own block: (the rule's number, the text without the word)."""
     labelled: bool
 
 
@@ -74,6 +77,7 @@ class Vocabulary:
             for word in (rule.status, *_STATUS_WORDS.get(rule.status, ())):
                 self.statuses.setdefault(heading_key(word), number)
         self.stops = frozenset(heading_key(heading) for heading in profile.stop)
+        self.headings = frozenset((*self.rules, *self.stops))
         keys = {*self.statuses, *self.stops}
         self.longest = max((len(key) for key in keys), default=0) + 12
         self.beginnings = frozenset(key[:2] for key in keys)
@@ -107,7 +111,9 @@ class _Surveyor:
         self.quiet: dict[int, str] = {}
         self.labels: dict[int, int | str] = {}
         self.exact: dict[int, int] = {}
+        self.badges: dict[int, tuple[int, str]] = {}
         self.explicit = 0
+        self.fields: dict[str, list[int]] = {}
         self.look_over(vocabulary_of(profile))
 
     def look_over(self, words: Vocabulary) -> None:
@@ -138,6 +144,8 @@ class _Surveyor:
                     self.meet_label(number, block, value, words)
                 else:
                     waiting = number
+            if block.lead is not None or block.tail is not None:
+                self.meet_badge(number, block, words)
             if block.head:
                 self.quiet[number] = "column heading"
             elif len(text) <= 8 and is_marker(text):
@@ -146,6 +154,8 @@ class _Surveyor:
                 self.quiet[number] = "icon"
             elif "/button" in block.look and is_control(text):
                 self.quiet[number] = "control"
+            elif low.rstrip(" :") in COLUMN_WORDS:
+                self.fields.setdefault(low, []).append(number)
 
     def meet_word(self, number: int, block: Block, key: str, words: Vocabulary) -> None:
         rule = words.rules.get(key)
@@ -154,10 +164,21 @@ class _Surveyor:
             self.found.append(Heading(number, block.text, status, rule, self.rank(block)))
         elif key in words.stops and self.rank(block) <= 2:
             self.stops.append(number)
-        if not block.level and not block.links:
-            status_rule = words.statuses.get(key)
-            if status_rule is not None:
-                self.exact[number] = status_rule
+        if rule is None and "/td" in block.look:
+            rule = words.statuses.get(key)
+        if rule is not None and not block.level and not block.links:
+            self.exact[number] = rule
+
+    def meet_badge(self, number: int, block: Block, words: Vocabulary) -> None:
+        """`<h3>Titel <span>Pågående</span></h3>`, or the badge first."""
+        for part in (block.tail, block.lead):
+            if part is None or len(part.text) > words.longest:
+                continue
+            word = labelled(part.text) or part.text
+            rule = words.statuses.get(heading_key(word.strip("()[]")))
+            if rule is not None and heading_key(block.text) not in words.rules:
+                self.badges[number] = (rule, part.rest.rstrip(" :–—-(["))
+                return
 
     def meet_label(self, number: int, block: Block, value: str, words: Vocabulary) -> None:
         rule = words.statuses.get(heading_key(value.rstrip(".")))
@@ -176,7 +197,7 @@ class _Surveyor:
             return 4 if block.ref else 9
         if parts[-1] in ("td", "dd", "li") or "td" in parts[-3:]:
             return 5
-        if "li" in parts[-4:] and self.outline.kind == "html":
+        if self.outline.kind == "html" and not _UNITS.isdisjoint(parts[-4:]):
             return 3
         return 1 if parts[-1] in ("strong", "b") else 2
 
@@ -190,26 +211,42 @@ class _Surveyor:
         stop = min(stop, next((n for n in self.titles if n > first), stop))
         for number in self.labels:
             self.quiet[number] = "label"
+        for numbers in self.fields.values() if is_labelled else ():
+            if len(numbers) >= 2:
+                self.quiet.update(dict.fromkeys(numbers, "field name"))
         for number in _in_asides(self.outline.elements, self.blocks):
             self.quiet[number] = "aside"
         for number in _column_rows(self.outline.elements, self.blocks[:stop]):
             self.quiet[number] = "column heading"
             self.labels.pop(number, None)
         headings = tuple(heading for heading in headings if heading.block < stop)
-        return Survey(headings, stop, self.quiet, self.labels, is_labelled)
+        badges = self.badges if is_labelled else {}
+        return Survey(headings, stop, self.quiet, self.labels, badges, is_labelled)
 
     def tell_by_labels(self) -> bool:
         """Whether the initiatives tell their own status; settles which labels count."""
         if any(heading.rank == 0 for heading in self.found):
             self.labels = {n: rule for n, rule in self.labels.items() if not isinstance(rule, str)}
             return False
-        cells = [n for n in self.exact if self.rank(self.blocks[n]) >= 3]
-        repeated = len(self.exact) > 2 * len(set(self.exact.values()))
+        cells = self.alone_in_their_unit()
+        repeated = len(self.exact) > len(set(self.exact.values()))
         if cells or repeated:
             self.labels.update(self.exact)
         elif not self.explicit:
             self.labels = {}
-        return self.explicit > 0 or repeated or len(cells) >= 2
+        told = self.explicit > 0 or repeated or len(cells) >= 2
+        return told or (len(self.badges) >= 2 and not self.found)
+
+    def alone_in_their_unit(self) -> list[int]:
+        """Status words that stand one to each list item, row or article."""
+        elements = self.outline.elements
+        units: dict[int, list[int]] = {}
+        for number in self.exact:
+            for element in reversed(elements.path(self.blocks[number].place)):
+                if elements.tags[element] in _UNITS and self.outline.kind == "html":
+                    units.setdefault(element, []).append(number)
+                    break
+        return [numbers[0] for numbers in units.values() if len(numbers) == 1]
 
     def choose(self) -> tuple[Heading, ...]:
         """For each rule the occurrences that look most like headings."""

@@ -159,7 +159,9 @@ def invent(seed: int, sizes: tuple[int, ...] = (5, 3, 2)) -> Town:
         " ".join(_fill(rng.choice(_SENTENCES), rng) for _ in range(2))
         for _ in range(rng.randint(1, 3))
     )
-    return Town(f"Vår vision: ett {rng.choice(('grönt', 'tryggt', 'öppet'))} Granvik", intro, sections, seed)
+    return Town(
+        f"Vår vision: ett {rng.choice(('grönt', 'tryggt', 'öppet'))} Granvik", intro, sections, seed
+    )
 
 
 # -- what must be found
@@ -247,7 +249,10 @@ def _mark(style: Style) -> tuple[str, str]:
         "span-short": ("", f'<span class="sr-only"> ({_SHORT})</span>'),
         "img": ("", f'<img alt=" {_SAYS}" title="{_SAYS}" src="/e.png" class="ikon">'),
         "img-span": ("", f'<img alt="" src="/e.png"><span class="x"> {_SAYS}</span>'),
-        "svg": ("", f'<svg class="i" aria-hidden="true"><use href="/i.svg#x"></use></svg><span> {_SAYS}</span>'),
+        "svg": (
+            "",
+            f'<svg class="i" aria-hidden="true"><use href="/i.svg#x"></use></svg><span> {_SAYS}</span>',
+        ),
         "svg-title": ("", f'<svg class="i"><title>{_SHORT}</title><path d="M0 0"/></svg>'),
         "title": (f' title="{_SAYS}"', ""),
         "aria": (f' aria-label="TEXT ({_SHORT})"', ""),
@@ -341,7 +346,9 @@ def _body(style: Style, panel: str, tag: str = "div", more: str = "") -> str:
 
 def _li_span(items: _Rows, s: Style) -> str:
     return _list(
-        items, s, lambda t, p, n: f'<li class="x">\n <span class="t">{t}</span>\n {_body(s, p)}</li>'
+        items,
+        s,
+        lambda t, p, n: f'<li class="x">\n <span class="t">{t}</span>\n {_body(s, p)}</li>',
     )
 
 
@@ -481,7 +488,9 @@ def _heading_button(items: _Rows, s: Style) -> str:
 
 def _link_title(items: _Rows, s: Style) -> str:
     return _list(
-        items, s, lambda t, p, n: f'<li><a href="#p{n}">{t}</a>' + _body(s, p, more=f" id=p{n}") + "</li>"
+        items,
+        s,
+        lambda t, p, n: f'<li><a href="#p{n}">{t}</a>' + _body(s, p, more=f" id=p{n}") + "</li>",
     )
 
 
@@ -512,9 +521,7 @@ def _table(items: _Rows, s: Style) -> str:
 
 
 def _table_plain(items: _Rows, s: Style) -> str:
-    rows = "\n".join(
-        f'<tr><th scope="row">{t}</th><td>{p}</td></tr>' for _, _, t, p in items
-    )
+    rows = "\n".join(f'<tr><th scope="row">{t}</th><td>{p}</td></tr>' for _, _, t, p in items)
     return f"<table><tr><td>Titel</td><td>Beskrivning</td></tr>{rows}</table>"
 
 
@@ -626,7 +633,8 @@ def _sections(town: Town, style: Style, lists: list[str]) -> str:
         )
     if style.sections == "role":
         return "".join(
-            f'<div role="heading" aria-level="2">{name}</div><div>{body}</div>' for name, body in pairs
+            f'<div role="heading" aria-level="2">{name}</div><div>{body}</div>'
+            for name, body in pairs
         )
     if style.sections == "tabs":
         tabs = "".join(
@@ -648,7 +656,8 @@ def _sections(town: Town, style: Style, lists: list[str]) -> str:
             for n, name in enumerate(names)
         )
         panels = "".join(
-            f'<div role="tabpanel" aria-labelledby="t{n}">{body}</div>' for n, body in enumerate(lists)
+            f'<div role="tabpanel" aria-labelledby="t{n}">{body}</div>'
+            for n, body in enumerate(lists)
         )
         return f'<ul role="tablist">{tabs}</ul>{panels}'
     if style.sections == "summary":
@@ -705,7 +714,9 @@ _FOOTER = (
     '<a href="/k">Kakor</a></li></ul></footer><div class="c"><script>var t={"title":"Vi använder kakor"}'
     "</script></div>"
 )
-_BREADCRUMB = '<nav aria-label="Länkstig"><ol><li><a href="/">Start</a></li><li>Vision</li></ol></nav>'
+_BREADCRUMB = (
+    '<nav aria-label="Länkstig"><ol><li><a href="/">Start</a></li><li>Vision</li></ol></nav>'
+)
 _ALERT = '<div class="alert"><p>Lekplatsen i Kvarndalen är stängd i dag</p></div>'
 _CONTACT = "<div><h2>Fråga oss gärna:</h2><p>Telefon: <span></span></p><p>Skriv till oss</p></div>"
 _BOXES = (
@@ -772,7 +783,18 @@ KNOBS: dict[str, tuple[str, ...]] = {
     ).split(),  # type: ignore[dict-item]
     "text": ("p", "div", "bare", "br", "list", "all-list", "class", "strong", "spans"),
     "links": ("bare", "p", "one-p", "list", "div", "before", "inline"),
-    "marks": ("span", "span-short", "img", "img-span", "svg", "svg-title", "title", "aria", "host", "rel"),
+    "marks": (
+        "span",
+        "span-short",
+        "img",
+        "img-span",
+        "svg",
+        "svg-title",
+        "title",
+        "aria",
+        "host",
+        "rel",
+    ),
     "hidden": ("no", "hidden", "display", "aria", "until"),
     "numbers": ("no", "dot", "paren", "span"),
     "noise": ("full", "bare", "after", "boxes"),

@@ -9,13 +9,12 @@ point.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
-import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ from monitor.timetable import next_look
 from pipeline.check import Checked, check_page
 from pipeline.visit import World
 from pipeline.watched import Watched
-from snapshots import watch
+from snapshots import holders, watch
 from wiring import Installation
 
 if TYPE_CHECKING:
@@ -34,18 +33,15 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 5.0
 LEASE_SECONDS = 30.0
-DRAIN_SECONDS = 6.0
+DRAIN_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
 LOOKS_AT_ONCE = 8
+REST_SECONDS = 60.0
+"""After a look that ended in an error of our own or of the store, which could plan no next one."""
 FIRST_PAUSE_SECONDS = 60.0
 """After the first failure of a page; doubled with each further one in a row."""
 LONGEST_PAUSE = timedelta(hours=1)
 """A page that failed is tried again at least this often, or as often as its timetable says."""
-
-
-def holder_name() -> str:
-    """Who holds a lease: machine, process, and something that is never the same twice."""
-    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
 
 
 def _said(error: Exception) -> str:
@@ -53,22 +49,6 @@ def _said(error: Exception) -> str:
     if isinstance(error, VisionsvaktError):
         return str(error)
     return f"oväntat fel ({type(error).__name__}: {' '.join(str(error).split())})"
-
-
-def _is_dead(holder: str) -> bool:
-    """Whether that holder's process was on this machine and is no more."""
-    host, pid, _ = holder.rsplit(":", 2)
-    if host != socket.gethostname():
-        return False
-    if int(pid) == os.getpid():  # in a container every process before us had our number
-        return os.getpid() == 1
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +72,31 @@ class Worker:
     tick_seconds: float = TICK_SECONDS
     last_tick: datetime | None = None
     _in_flight: dict[str, Future[None]] = field(default_factory=dict)
+    _resting: dict[str, datetime] = field(default_factory=dict)
     _delivering: Future[None] | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _loop: asyncio.AbstractEventLoop | None = None
     _woken: asyncio.Event | None = None
     _ticking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _pool: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look")
+        default_factory=lambda: ThreadPoolExecutor(LOOKS_AT_ONCE + 1, thread_name_prefix="look")
     )
 
-    def run(self) -> None:
-        """Work until SIGTERM or SIGINT. UsageError where another worker has this store."""
+    @contextmanager
+    def employed(self) -> Iterator[None]:
+        """Be the worker of this store until the end of the `with`. UsageError where another is."""
         self._become_the_worker()
+        try:
+            yield
+        finally:
+            self._give_lease_back()
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT, within `employed`."""
         try:
             asyncio.run(self._work())
         finally:
             self._drain()
-            self._give_lease_back()
 
     def stop(self) -> None:
         """Begin nothing more. May be called from any thread, twice too."""
@@ -167,7 +155,7 @@ class Worker:
         try:
             other = self._renew()
             if other is not None:
-                self.listener.trouble(f"en annan process ({other}) har tagit över; stannar")
+                self.listener.trouble(f"{holders.name_of(other)} har tagit över; stannar")
                 self.stop()
                 return
             self._begin_looks()
@@ -180,13 +168,15 @@ class Worker:
     def _begin_looks(self) -> None:
         for host in [host for host, look in self._in_flight.items() if look.done()]:
             del self._in_flight[host]
+        now = self.installation.clock()
         with self.installation.database.read() as conn:
-            due = watch.due(conn, self.installation.clock(), LOOKS_AT_ONCE * 8)
+            due = watch.due(conn, now, LOOKS_AT_ONCE * 8)
         pages = self.installation.by_key
         for row in due:
             page = pages.get(row.key)
             if (
                 page is None
+                or self._resting.get(page.key, now) > now
                 or page.host in self._in_flight
                 or len(self._in_flight) >= LOOKS_AT_ONCE
             ):
@@ -197,6 +187,8 @@ class Worker:
         try:
             checked = look_and_plan(self.installation, page, self.world)
         except Exception as error:  # one page's trouble must not stop the others
+            rest = timedelta(seconds=REST_SECONDS)
+            self._resting[page.key] = self.installation.clock() + rest
             self.listener.trouble(f"{page.id}: {_said(error)}")
             return
         self.listener.looked(checked)
@@ -210,7 +202,10 @@ class Worker:
 
         try:
             delivered = deliver(
-                self.installation.database, self.post_office, self.installation.clock
+                self.installation.database,
+                self.post_office,
+                self.installation.clock,
+                keep_going=lambda: not self._stopping.is_set(),
             )
         except Exception as error:  # the next tick tries again
             self.listener.trouble(_said(error))
@@ -220,18 +215,19 @@ class Worker:
 
     def _become_the_worker(self) -> None:
         """Take the store's worker lease. A killed worker's is taken over: at once where its process
-        was on this machine, else when it has not been renewed and has run out."""
+        is seen to be gone, else when it has not been renewed and has run out."""
         seen: datetime | None = None
         while (other := self._renew()) is not None:
-            if _is_dead(other):
+            if not holders.runs(other):
                 with self.installation.database.write() as conn:
                     watch.release_worker_lease(conn, other)
                 continue
             with self.installation.database.read() as conn:
                 until = watch.worker_lease_until(conn, other)
-            if seen is not None and until is not None and until != seen:
+            if holders.is_here(other) or (seen is not None and until is not None and until != seen):
                 raise UsageError(
-                    f"en annan process ({other}) arbetar redan med det här lagret; stoppa den först"
+                    f"{self.installation.database.place}: {holders.name_of(other)} är redan igång "
+                    "med den; stoppa den först, eller ge den här en egen database.url"
                 )
             seen = until
             if self._stopping.wait(self.tick_seconds):

@@ -9,17 +9,20 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import shlex
 import signal
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Annotated, Any
@@ -28,11 +31,16 @@ import typer
 
 from cli import town
 from cli.frame import Family
+from cli.program import COMMANDS
+from monitor.errors import VisionsvaktError
 
 app = Family()
 
-LONGEST_WAIT_SECONDS = 12.0
-"""For one edition to be seen and told; a machine that needs longer is told so."""
+LONGEST_SECONDS = 55.0
+"""For the whole of it; a machine that needs longer is told so."""
+WELCOME_SECONDS = 1.0
+"""So long what may come by itself on the first day is waited for."""
+HOOK_VARIABLE = "VISIONSVAKT_DEMO_HOOK_SECRET"
 
 
 @dataclass(slots=True)
@@ -95,82 +103,199 @@ def demo(
     site = Site(town.editions()[0])
     mailbox = Mailbox()
     with ExitStack() as stack:
+        stack.enter_context(_own_environment())
+        stack.enter_context(_ended_by_sigterm())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="visionsvakt-demo-")))
         port = stack.enter_context(_served(site))
         mail_port = stack.enter_context(_mail_server(mailbox))
         config = _configuration(folder, port, mail_port)
-        os.environ["DEMO_HOOK_SECRET"] = "whsec_" + "Z3Jhbi1ncmFuLWdyYW4tZ3Jhbi1ncmFuLWdyYW4="
-        show = _Show(site, mailbox, stack.enter_context(_working(config)))
-        show.play(f"http://127.0.0.1:{port}{town.ADDRESS}", config)
+        screen = _Screen(time.monotonic() + LONGEST_SECONDS)
+        looks = stack.enter_context(_working(config, screen))
+        show = _Show(screen, site, mailbox, looks, config)
+        show.play(f"http://127.0.0.1:{port}{town.ADDRESS}")
         if stay:
-            show.stay(config)
-    _say("Klart. Inget av det finns kvar på datorn.")
+            show.stay()
+    screen.say("\nKlart. Inget av det här finns kvar på datorn. Börja på riktigt: visionsvakt init")
 
 
 @dataclass(slots=True)
 class _Show:
     """The acts: each changes the page, waits for what the product makes of it, and shows it."""
 
+    screen: _Screen
     site: Site
     mailbox: Mailbox
     looks: Queue[Any]
+    config: Path
+    letters: int = 0
 
-    def play(self, url: str, config: Path) -> None:
+    def play(self, url: str) -> None:
         first, second, third, fourth = town.editions()
-        _say(f"Granviks kommun har en sida om sin vision: {url}")
-        _say("Visionsvakt tittar på den. Första gången minns den bara vad som står där.")
-        self._act(first, "first")
-        _say("Någon på kommunen ändrar sidan: ett beslut, en ny insats, en ny summa.")
-        self._act(second, "changed", letters=1)
-        _say("Webbplatsen går sönder och visar ett fel – med status 200, som om allt vore bra.")
-        self._act(town.error_page(), "quarantined")
-        _say("Sidan är tillbaka i ny formgivning. En insats är borta, en har fått nytt namn.")
-        self._act(third, "changed", letters=1)
-        _say("En insats kommer tillbaka, och solcellerna blir av.")
-        self._act(fourth, "changed", letters=1)
-        self._history(config)
+        self.screen.say(
+            "Granvik är påhittat. Vakten, lagret, breven och webhookarna är på riktigt.\n"
+            "Det tar några sekunder."
+        )
+        self.screen.act("Visionsvakt ser Granviks sida för första gången")
+        self.screen.tell(url)
+        self._until_seen(first, "first")
+        self._welcome()
+        self.screen.act("Någon på kommunen ändrar sidan: ett beslut, en ny insats, en ny summa")
+        self._told(second)
+        self.screen.act(
+            "Webbplatsen går sönder och visar ett fel, med status 200 som om allt är bra"
+        )
+        self._until_seen(town.error_page(), "quarantined")
+        self.screen.act("Sidan är hel igen, i ny formgivning: en insats är borta, en har nytt namn")
+        self._told(third)
+        self.screen.act("En insats kommer tillbaka, och solcellerna blir av")
+        self._told(fourth)
+        self.screen.act("Efteråt går det att fråga hur en insats har levt")
+        self._ask("history", "Solceller på ishallen")
+        if any(entry.name == "verify" for entry in COMMANDS):
+            self.screen.act("… och om allt som är sparat håller")
+            self._ask("verify")
 
-    def stay(self, config: Path) -> None:
-        _say(f"Allt är igång. Fråga det själv: visionsvakt --config {config} changes")
-        _say("Avsluta med Ctrl-C.")
-        stopped = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stopped.set())
-        stopped.wait()
+    def stay(self) -> None:
+        config = shlex.quote(str(self.config))
+        self.screen.act("Allt är igång. Fråga själv i ett annat fönster, sluta med Ctrl-C")
+        for words in ("show granvik", "changes", "deliveries list"):
+            self.screen.tell(f"visionsvakt --config {config} {words}")
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
-    def _act(self, html: str, outcome: str, letters: int = 0) -> None:
+    def _told(self, html: str) -> None:
+        """Serve an edition, and show what the people who asked are told of it."""
+        self._until_seen(html, "changed")
+        hook = self.screen.wait(self.site.hook, "webhooken")
+        while hook["type"] != "visionsvakt.digest":
+            hook = self.screen.wait(self.site.hook, "webhooken")
+        changes = hook["data"]["changes"]
+        titles = {change["title"][side] for change in changes for side in ("old", "new")} - {None}
+        while not self._show(self.screen.wait(self.mailbox.letters, "brevet"), titles):
+            pass
+        self.screen.tell(f"→ webhook till intranätet, signerad: {_count(len(changes))}")
+
+    def _until_seen(self, html: str, outcome: str) -> None:
         self.site.html = html
-        self._until_seen(outcome)
-        for _ in range(letters):
-            _show_letter(_get(self.mailbox.letters, "brevet"))
-            hook = _get(self.site.hook, "webhooken")
-            kinds = [", ".join(change["kinds"]) for change in hook["data"]["changes"]]
-            _say(f"   … och en signerad webhook med {len(kinds)} ändringar: {'; '.join(kinds)}")
+        checked = self.screen.wait(self.looks, "hämtningen")
+        while checked.outcome != outcome:
+            checked = self.screen.wait(self.looks, "hämtningen")
+        if outcome == "first":
+            self.screen.tell("→ första avläsningen; nu vet den vad som står där")
+        elif outcome == "changed":
+            self.screen.tell(f"→ ändrad, {_count(len(checked.changes))}")
+        else:
+            first, *more = [reason.text.rstrip(".") for reason in checked.reasons]
+            also = f" (och {len(more)} skäl till)" if more else ""
+            self.screen.tell(f"→ väntar på granskning: {first}{also}. Ingen får veta något.")
 
-    def _until_seen(self, outcome: str) -> None:
-        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
-        while time.monotonic() < deadline:
-            checked = _get(self.looks, "hämtningen")
-            if checked.outcome == outcome:
-                reasons = "; ".join(reason.text for reason in checked.reasons)
-                _say(f"   hämtad: {_OUTCOMES[outcome]}{' – ' + reasons if reasons else ''}")
-                return
-        raise _too_slow(f"att sidan blir «{_OUTCOMES[outcome]}»")
+    def _welcome(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._show(self.mailbox.letters.get(timeout=WELCOME_SECONDS), set())
 
-    def _history(self, config: Path) -> None:
+    def _show(self, letter: EmailMessage, titles: set[str]) -> bool:
+        """Show a letter; returns whether it is about one of these."""
+        part = letter.get_body(("plain",))
+        body = str(part.get_content() if part is not None else "").rstrip()
+        self.letters += 1
+        if self.letters > 1:  # how to end the subscription has been seen
+            body = re.split(r"\n-- ?\n", body)[0].rstrip()
+        self.screen.letter(str(letter["To"]), str(letter["Subject"]), body)
+        text = " ".join(body.split())
+        return any(title in text for title in titles)
+
+    def _ask(self, *words: str) -> None:
         from cli import main
 
-        _say("Efteråt går det att fråga hur en insats har levt:")
-        main(["--config", str(config), "history", "Solceller på ishallen"])
-        _say("… och om allt som är sparat håller:")
-        main(["--config", str(config), "verify"])
+        self.screen.tell(f"$ visionsvakt {shlex.join(words)}")
+        said = StringIO()
+        with redirect_stdout(said):
+            main(["--config", str(self.config), *words])
+        for line in said.getvalue().splitlines():
+            self.screen.tell(line)
 
 
-_OUTCOMES = {
-    "first": "första gången",
-    "changed": "ändrad",
-    "quarantined": "väntar på granskning, ingen har fått veta något",
-}
+@dataclass(slots=True)
+class _Screen:
+    """What the visitor sees. `deadline` is by `time.monotonic`."""
+
+    deadline: float
+    acts: int = 0
+
+    def say(self, text: str) -> None:
+        self._progress("")
+        print(text, flush=True)
+
+    def act(self, text: str) -> None:
+        """The heading of what happens next."""
+        self.acts += 1
+        self.say("\n" + self._bold(f"{self.acts}  {text}"))
+
+    def tell(self, text: str) -> None:
+        self.say(f"   {text}".rstrip())
+
+    def letter(self, to: str, subject: str, body: str) -> None:
+        self.tell(f"┌─ Brev till {to}")
+        for row in (self._bold(subject), "", *body.splitlines()):
+            self.tell(f"│ {row}".rstrip())
+        self.tell("└─")
+
+    def wait(self, queue: Queue[Any], what: str) -> Any:
+        """The next of a queue, with a line that moves while it is waited for."""
+        signs = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+        turn = 0
+        while time.monotonic() < self.deadline:
+            try:
+                found = queue.get(timeout=0.1)
+            except Empty:
+                turn += 1
+                self._progress(f"   {signs[turn % len(signs)]} väntar på {what}")
+                continue
+            self._progress("")
+            if isinstance(found, Exception):
+                raise found
+            return found
+        raise VisionsvaktError(
+            f"demo: {what} kom inte inom {LONGEST_SECONDS:.0f} sekunder; kör igen när datorn har "
+            "mindre att göra"
+        )
+
+    def _progress(self, text: str) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+    def _bold(self, text: str) -> str:
+        plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
+        return text if plain else f"\033[1m{text}\033[0m"
+
+
+def _count(changes: int) -> str:
+    return "1 ändring" if changes == 1 else f"{changes} ändringar"
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """No variable of the real installation's counts here, and none of ours stays."""
+    kept = dict(os.environ)
+    for name in [name for name in kept if name.startswith("VISIONSVAKT_")]:
+        del os.environ[name]
+    os.environ[HOOK_VARIABLE] = "whsec_" + "Z3Jhbi1ncmFuLWdyYW4tZ3Jhbi1ncmFuLWdyYW4="
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends it as Ctrl-C does: everything is put away first."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -209,16 +334,23 @@ def _mail_server(mailbox: Mailbox) -> Iterator[int]:
 
 
 @contextmanager
-def _working(config: Path) -> Iterator[Queue[Any]]:
+def _working(config: Path, screen: _Screen) -> Iterator[Queue[Any]]:
     """The real worker in a thread; what it has seen comes out of the queue."""
     from cli.work import employ
     from scheduler import Listener
     from settings import load
 
     looks: Queue[Any] = Queue()
-    listener = Listener(looked=looks.put, trouble=lambda text: _say(f"   ! {text}"))
-    with employ(load(config), listener, tick_seconds=0.3) as worker:
-        thread = threading.Thread(target=worker.run)
+    listener = Listener(looked=looks.put, trouble=lambda text: screen.tell(f"! {text}"))
+    with employ(load(config), listener, tick_seconds=0.3) as worker, worker.employed():
+
+        def work() -> None:
+            try:
+                worker.run()
+            except Exception as error:  # whoever waits for a look hears of it
+                looks.put(error)
+
+        thread = threading.Thread(target=work)
         thread.start()
         try:
             yield looks
@@ -254,7 +386,7 @@ digest = "immediate"
 id = "intranat"
 channel = "webhook"
 url = "http://127.0.0.1:{port}/hook"
-secret_env = "DEMO_HOOK_SECRET"
+secret_env = "{HOOK_VARIABLE}"
 digest = "immediate"
 
 [email]
@@ -266,51 +398,3 @@ from = "Visionsvakt <visionsvakt@granvik.example>"
         encoding="utf-8",
     )
     return config
-
-
-def _get(queue: Queue[Any], what: str) -> Any:
-    """The next of a queue, with a line that moves while it is waited for."""
-    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
-    signs = "|/-\\"
-    turn = 0
-    while time.monotonic() < deadline:
-        try:
-            found = queue.get(timeout=0.2)
-        except Empty:
-            turn += 1
-            _progress(f"   väntar på {what} {signs[turn % len(signs)]}")
-            continue
-        _progress("")
-        return found
-    raise _too_slow(what)
-
-
-def _too_slow(what: str) -> Exception:
-    from monitor.errors import VisionsvaktError
-
-    return VisionsvaktError(
-        f"demo: {what} kom inte inom {LONGEST_WAIT_SECONDS:.0f} sekunder; kör igen"
-    )
-
-
-def _show_letter(letter: EmailMessage) -> None:
-    text = letter.get_body(("plain",))
-    body = text.get_content() if text is not None else ""
-    line = "─" * 72
-    print(f"\n   ┌{line}")
-    for header in ("From", "To", "Subject"):
-        print(f"   │ {header}: {letter[header]}")
-    print("   │")
-    for row in str(body).rstrip().splitlines():
-        print(f"   │ {row}")
-    print(f"   └{line}\n", flush=True)
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
-def _say(text: str) -> None:
-    _progress("")
-    print(text, flush=True)

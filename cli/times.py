@@ -13,10 +13,11 @@ def moment(text: str, zone: tzinfo, option: str, *, end_of_day: bool = False) ->
     UsageError names the option and the forms that work.
     """
     try:
-        if len(text) == len("2026-11-23"):
-            day = date.fromisoformat(text) + timedelta(days=end_of_day)
+        day = _bare_date(text)
+        if day is not None:
+            day += timedelta(days=end_of_day)
             return datetime.combine(day, time(), zone).astimezone(UTC)
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text.upper())
         if found.tzinfo is None:
             found = found.replace(tzinfo=zone)
         return found.astimezone(UTC)
@@ -30,6 +31,11 @@ def moment(text: str, zone: tzinfo, option: str, *, end_of_day: bool = False) ->
 def inclusive(text: str, zone: tzinfo, option: str) -> datetime:
     """The last moment that `--as-of` means: a bare date is its whole day."""
     found = moment(text, zone, option, end_of_day=True)
-    if len(text) == len("2026-11-23"):
-        return found - timedelta(microseconds=1)
-    return found
+    return found if _bare_date(text) is None else found - timedelta(microseconds=1)
+
+
+def _bare_date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

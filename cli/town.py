@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from html import escape
 
-ADDRESS = "/granvik2040/detharvillvi.4.7b1e55aa90c2.html"
+ADDRESS = "/granvik2040.4.7b1e55aa90c2.html"
 TITLE = "Granvik 2040: nära till allt"
 INTRO = (
     "Granvik ska vara en plats där det är nära till allt: skogen, sjön, jobbet och varandra.",

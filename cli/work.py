@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -34,14 +35,15 @@ def check(
     """Titta nu, vad tidtabellen än säger: hämta, spara, läs, jämför och köa det som ska sägas."""
     from presentation.documents import check_document
     from presentation.terminal import check_lines
-    from scheduler import holder_name, look_and_plan
+    from scheduler import look_and_plan
     from snapshots import history
+    from snapshots.holders import this_holder
     from wiring import install, look_out
 
     settings = session(context).settings()
     with install(settings) as installation:
-        chosen = [installation.page(page) for page in pages or installation.pages]
-        world = look_out(installation, holder=holder_name())
+        chosen = [installation.page(page) for page in dict.fromkeys(pages or installation.pages)]
+        world = look_out(installation, holder=this_holder())
         documents = []
         try:
             for page in chosen:
@@ -71,15 +73,29 @@ def check(
 @app.command("run")
 def run(context: typer.Context) -> int:
     """Arbeta: tidtabell, hämtningar, utskick och hälsoadresser. Stannar lugnt på SIGTERM."""
+    from presentation.reports import stamped
     from scheduler import Listener
     from settings import require_secrets
+    from wiring import now
 
     settings = session(context).settings()
     require_secrets(settings)
-    listener = Listener(looked=_log_look, delivered=_log_delivery, trouble=note)
+
+    def log(line: str) -> None:
+        note(stamped(line, now(), settings.zone))
+
+    listener = Listener(
+        looked=lambda checked: log(_look(checked)),
+        delivered=lambda delivered: log(_delivery(delivered)),
+        trouble=log,
+    )
     with employ(settings, listener) as worker:
-        with _health(settings, worker):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: worker.stop())
+        with worker.employed(), _health(settings, worker, log):
+            log(f"vaktar {len(settings.pages)} sidor")
             worker.run()
+            log("stannar")
         finished = worker.is_idle
     if not finished:
         # A thread still waits for a slow server. The store is whole at every point, so leave it.
@@ -92,10 +108,11 @@ def employ(
     settings: Settings, listener: Listener, *, tick_seconds: float | None = None
 ) -> Iterator[Worker]:
     """A worker with its parts open; they are closed when it has stopped."""
-    from scheduler import TICK_SECONDS, Worker, holder_name
+    from scheduler import TICK_SECONDS, Worker
+    from snapshots.holders import this_holder
     from wiring import install, look_out, open_post_office
 
-    holder = holder_name()
+    holder = this_holder()
     with install(settings) as installation:
         world = look_out(installation, holder=holder)
         try:
@@ -112,28 +129,28 @@ def employ(
 
 
 @contextmanager
-def _health(settings: Settings, worker: Worker) -> Iterator[None]:
+def _health(settings: Settings, worker: Worker, log: Callable[[str], None]) -> Iterator[None]:
     if settings.web.listen is None:
         yield
         return
     from web.health import serve
 
-    host, port = settings.web.listen
-    with serve(host, port, ready=worker.ready):
-        note(f"hälsoadresser på http://{host}:{port}/healthz och /readyz")
+    with serve(*settings.web.listen, ready=worker.ready) as server:
+        host, port = server.address
+        log(f"hälsoadresser: http://{host}:{port}/healthz och /readyz")
         yield
 
 
-def _log_look(checked: Checked) -> None:
+def _look(checked: Checked) -> str:
     from presentation.reports import look_line
 
-    note(look_line(checked.page.id, checked.outcome, len(checked.changes), checked.reasons))
+    return look_line(checked.page.id, checked.outcome, len(checked.changes), checked.reasons)
 
 
-def _log_delivery(delivered: Delivered) -> None:
+def _delivery(delivered: Delivered) -> str:
     from presentation.reports import delivery_line
 
-    note(delivery_line(delivered.sent, delivered.waiting, delivered.dead))
+    return delivery_line(delivered.sent, delivered.waiting, delivered.dead)
 
 
 @app.command("deliver")
@@ -147,8 +164,8 @@ def deliver(
     """Skicka det som ska ut nu, en gång, och ta upp det som ett dödat program hade i handen."""
     from pipeline.deliver import deliver as send
     from presentation.reports import delivery_line
-    from scheduler import holder_name
     from settings import require_secrets
+    from snapshots.holders import this_holder
     from wiring import install, look_out, open_post_office
     from wiring import now as real_now
 
@@ -159,8 +176,8 @@ def deliver(
     def clock() -> datetime:
         return fixed or real_now()
 
-    holder = holder_name()
-    with install(settings, clock=clock) as installation:
+    holder = this_holder()
+    with install(settings) as installation:  # only what is due goes by that clock
         world = look_out(installation, holder=holder)
         try:
             office = open_post_office(installation, world, holder=holder)
@@ -171,7 +188,7 @@ def deliver(
         print_json({"sent": result.sent, "waiting": result.waiting, "dead": result.dead})
     else:
         print(delivery_line(result.sent, result.waiting, result.dead))
-    return int(bool(result.dead or result.failed))
+    return int(bool(result.waiting or result.dead or result.failed))
 
 
 @deliveries.command("list")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from monitor.model import Reason
@@ -20,16 +20,27 @@ def status_word(status: str | None) -> str:
     return STATUSES.get(status or "", status or "okänd status")
 
 
+def stamped(line: str, at: datetime, zone: tzinfo) -> str:
+    """A line of the worker's log, with the local time it was said."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {' '.join(line.split())}"
+
+
+def counted(number: int, one: str, more: str) -> str:
+    """«1 ändring», «2 ändringar»."""
+    return f"{number} {one if number == 1 else more}"
+
+
 def look_line(page: str, outcome: str, changes: int, reasons: Sequence[Reason]) -> str:
     """One look, on one line of the worker's log."""
-    count = f", {changes} ändringar" if changes else ""
+    count = f", {counted(changes, 'ändring', 'ändringar')}" if changes else ""
     why = "; ".join(f"{reason.code}: {reason.text}" for reason in reasons)
     return f"{page}: {OUTCOMES[outcome]}{count}{' – ' + why if why else ''}"
 
 
 def delivery_line(sent: int, waiting: int, dead: int) -> str:
     """What one round of deliveries came to."""
-    return f"{sent} skickade, {waiting} väntar, {dead} gavs upp"
+    sent_words = counted(sent, "utskick skickat", "utskick skickade")
+    return f"{sent_words}, {waiting} väntar, {dead} gavs upp"
 
 
 def delivery_rows(deliveries: Sequence[Document], zone: tzinfo) -> Iterator[str]:
@@ -95,6 +106,7 @@ def weighed_lines(weighed: Document, zone: tzinfo) -> Iterator[str]:
         yield f"{heading:<{widest}}  {good:>11}  {suspect:>6}"
     yield ""
     count = len(weighed["changes"])
-    yield f"Om den godtas sägs {count} ändringar:" if count else "Om den godtas sägs inget."
+    told = counted(count, "ändring", "ändringar")
+    yield f"Om den godtas sägs {told}:" if count else "Om den godtas sägs inget."
     for line in change_lines(weighed["changes"]):
         yield f"  {line}".rstrip()

@@ -31,6 +31,13 @@ def is_here(holder: str) -> bool:
     return bool(space) and space == _space() and pid.isdigit() and started.isdigit()
 
 
+def name_of(holder: str) -> str:
+    """What people call a holder: «process 4711», with its place where that is another."""
+    space, _, rest = holder.partition("/")
+    pid = rest.partition("/")[0]
+    return f"process {pid}" if is_here(holder) else f"en process på annat håll ({space}, {pid})"
+
+
 @cache
 def _space() -> str:
     """This boot and this process namespace: only there does a pid say anything."""

@@ -194,7 +194,8 @@ def _quiet(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator
     )
     last = max(last or since, since)
     period = QUIET[subscription.when_quiet]
-    due = subscription.digest.next_after(last + period - _SLACK, desk.zone)
+    slack = _SLACK if subscription.digest.at else timedelta(0)
+    due = subscription.digest.next_after(last + period - slack, desk.zone)
     if desk.now < due or _has_waiting(desk.conn, subscription):
         return
     pages = desk.watched(subscription)
@@ -213,8 +214,8 @@ def _quiet(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator
     yield Announcement(subscription, "quiet", payload, (instant(last),))
 
 
-_SLACK: Final = timedelta(hours=2)
-"""A digest is told some minutes after its time; a week later counts from the time itself."""
+_SLACK: Final = timedelta(hours=12)
+"""A digest may be told late; a week later is the same day of the week all the same."""
 
 
 def _has_waiting(conn: Connection, subscription: Subscription) -> bool:
@@ -227,13 +228,18 @@ def _has_waiting(conn: Connection, subscription: Subscription) -> bool:
 def _blind(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator[Announcement]:
     """Readers of a page that nobody could read for long hear of it, and when it is over."""
     good = history.last_good_looks(desk.conn)
+    # Where nobody looked the page is not to blame, and the next look may well succeed.
+    troubled = {one.subject for one in incidents.open_incidents(desk.conn)}
     for page in desk.watched(subscription):
         last = good.get(page.id)
         if last is None:
             continue
         payload = {"page": _page(page), "since": instant(last), "until": None}
-        if desk.now - last >= BLIND_AFTER and desk.now - since >= BLIND_AFTER:
+        long = min(desk.now - last, desk.now - since) >= BLIND_AFTER
+        if long and f"page:{page.key}" in troubled:
             yield Announcement(subscription, "blind", payload, (page.key, instant(last)))
+            continue
+        if long:
             continue
         before = _told_blind(desk, subscription, page)
         if before is not None:

@@ -1,0 +1,311 @@
+"""Trouble goes to operators, once each cause; readers hear of the first day, silence, blindness."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from notifications import incidents
+from notifications.incidents import MENDS, Trouble
+from snapshots.database import Database
+from snapshots.schema import messages
+from tests.support.hooks import Hook
+from tests.support.mail import Drop
+from tests.support.square import ITEMS, Square, square
+from tests.support.telling import START, Town, by_hook, by_mail, change, initiative
+from tests.support.web import Served
+
+READER = by_mail("kim@granvik.example")
+OPERATOR = by_mail("drift@granvik.example", id="driften", about="operation")
+ERROR = Served(b"borta", 503)
+
+
+def subjects(mails: list[Any]) -> list[str]:
+    return [mail.subject for mail in mails]
+
+
+def welcomed(place: Square) -> None:
+    """Past the first day: the page has been read, and everybody welcomed."""
+    place.look()
+    place.post()
+
+
+# --- the first day ---
+
+
+def test_each_new_address_is_welcomed_once_the_page_has_been_read(sqlite_store: Database) -> None:
+    with square(sqlite_store, READER) as place:
+        assert place.post() == []
+        place.look()
+        (mail,) = place.post()
+        assert mail.subject == "Du får nu veta när visionssidorna ändras – Granviks vision"
+        assert "Pågår nu: 2 insatser" in mail.text
+        assert "Under utveckling: 1 insats" in mail.text
+        place.town.start()
+        assert place.post(days=2) == []
+        place.town.subscriptions = [replace(READER, to=("kim@granvik.example", "eva@granvik.se"))]
+        place.town.start()
+        (mail,) = place.post()
+        assert mail.to == ("eva@granvik.se",)
+
+
+def test_a_welcome_waits_a_day_at_most_for_a_page_that_can_t_be_read(
+    sqlite_store: Database,
+) -> None:
+    with square(sqlite_store, READER) as place:
+        place.answer = ERROR
+        place.look()
+        assert place.post(hours=23) == []
+        (mail,) = place.post(hours=1)
+        assert "Sidan har inte kunnat läsas ännu." in mail.text
+
+
+def test_operators_see_a_page_s_first_snapshot_with_its_counts(sqlite_store: Database) -> None:
+    with square(sqlite_store, OPERATOR) as place:
+        place.look()
+        found = {mail.subject: mail for mail in place.post()}
+        assert set(found) == {
+            "Du får nu driftmeddelanden från Visionsvakt",
+            "Första avläsningen: 4 insatser – Granviks vision",
+        }
+        text = found["Första avläsningen: 4 insatser – Granviks vision"].text
+        assert "Pågår nu: 2 insatser" in text
+        assert "visionsvakt check vision" in text
+        place.look(hours=1)
+        assert place.post() == []
+
+
+def test_webhooks_get_no_welcome(sqlite_store: Database) -> None:
+    with Hook(200) as hook, square(sqlite_store, by_hook(hook.url())) as place:
+        place.look()
+        place.post(days=2)
+        assert not hook.log
+
+
+# --- when nothing happens ---
+
+
+def test_when_quiet_says_so_once_a_week_and_how_often_we_looked(sqlite_store: Database) -> None:
+    with square(sqlite_store, by_mail(digest="daily 08:30", when_quiet="weekly")) as place:
+        welcomed(place)
+        for _ in range(9):
+            place.look(hours=12)
+            assert place.post() == []
+        place.answer = ERROR
+        place.look(hours=12)
+        place.answer = None
+        (mail,) = place.post(days=2, hours=6)
+        assert mail.subject == "Inget har ändrats – Granviks vision"
+        assert "Vi har tittat 11 gånger." in mail.text
+        assert "1 gång gick sidan inte att läsa." in mail.text
+        place.look(hours=1)
+        assert place.post(days=6) == []
+        assert len(place.post(days=1)) == 1
+
+
+def test_nobody_is_told_that_nothing_changed_when_nobody_looked(sqlite_store: Database) -> None:
+    with square(sqlite_store, by_mail(digest="daily 08:30", when_quiet="weekly")) as place:
+        welcomed(place)
+        place.post(days=8)
+        again = place.post(days=8)
+        assert again == []
+
+
+def test_a_week_with_a_change_is_not_quiet(sqlite_store: Database) -> None:
+    with square(sqlite_store, by_mail(digest="daily 08:30", when_quiet="weekly")) as place:
+        welcomed(place)
+        place.items = ITEMS[1:]
+        place.look(days=3)
+        assert len(place.post(days=1)) == 1
+        place.look(days=3)
+        assert place.post(hours=2) == []
+
+
+# --- pages in trouble ---
+
+
+def test_one_incident_for_one_cause_from_its_opening_to_its_end(sqlite_store: Database) -> None:
+    with square(sqlite_store, OPERATOR) as place:
+        welcomed(place)
+        place.answer = Served(b"", 500)
+        for _ in range(2):
+            place.look(hours=1)
+            assert place.post() == []
+        place.look(hours=1)
+        (opened,) = place.post()
+        assert opened.subject.startswith("Driftstörning: vision: ")
+        assert "Så gör du: " in opened.text
+        for _ in range(5):
+            place.look(hours=1)
+            assert place.post() == [], "the same error every run is one incident"
+        place.answer = Served(b"", 404)
+        place.look(hours=1)
+        (changed,) = place.post()
+        assert "har en ny orsak" in changed.text
+        place.look(hours=24)
+        (reminded,) = place.post()
+        assert "pågår fortfarande" in reminded.subject
+        place.answer = None
+        place.look(hours=1)
+        (ended,) = place.post()
+        assert "är över" in ended.subject
+        threads = {mail.message["References"] for mail in (opened, changed, reminded, ended)}
+        assert len(threads) == 1
+        place.look(hours=1)
+        assert place.post(days=3) == []
+
+
+def test_a_short_trouble_is_no_incident(sqlite_store: Database) -> None:
+    with square(sqlite_store, OPERATOR) as place:
+        welcomed(place)
+        for _ in range(6):
+            place.answer = Served(b"", 500)
+            place.look(hours=1)
+            place.look(hours=1)
+            place.answer = None
+            place.look(hours=1)
+        assert place.post() == []
+
+
+def test_a_page_that_waits_for_a_person_is_told_at_once(sqlite_store: Database) -> None:
+    with square(sqlite_store, OPERATOR) as place:
+        welcomed(place)
+        place.answer = Served("<h1>Tekniskt fel</h1><p>Vi är strax tillbaka.</p>".encode())
+        assert place.look(hours=1).outcome == "quarantined"
+        (mail,) = place.post()
+        assert "quarantine list" in mail.text
+
+
+def test_readers_hear_nothing_of_trouble_until_a_page_was_long_blind(
+    sqlite_store: Database,
+) -> None:
+    with square(sqlite_store, READER) as place:
+        welcomed(place)
+        place.answer = ERROR
+        for _ in range(6):
+            place.look(hours=6)
+        assert place.post() == []
+        place.look(hours=12)
+        (blind,) = place.post()
+        assert blind.subject == "Sidan har inte kunnat läsas – Granviks vision"
+        place.look(days=3)
+        assert place.post() == []
+        place.answer = None
+        place.look(hours=1)
+        (over,) = place.post()
+        assert over.subject == "Sidan går att läsa igen – Granviks vision"
+        assert place.post(hours=1) == []
+
+
+def test_a_retired_page_reminds_nobody(sqlite_store: Database) -> None:
+    from snapshots import watch
+
+    with square(sqlite_store, OPERATOR) as place:
+        welcomed(place)
+        place.answer = Served(b"", 500)
+        for _ in range(3):
+            place.look(hours=1)
+        place.post()
+        with sqlite_store.write() as conn:
+            watch.sync_pages(conn, [], place.now)
+        assert place.post(days=3) == []
+
+
+# --- channels in trouble ---
+
+
+def test_mail_in_trouble_is_told_by_another_channel(sqlite_store: Database) -> None:
+    with Hook(200) as hook:
+        operators = by_hook(hook.url(), "driftkrok", about="operation")
+        with square(sqlite_store, READER, operators) as place:
+            welcomed(place)
+            place.host.fault = lambda step, address: Drop if step == "CONNECT" else None
+            place.items = ITEMS[1:]
+            place.look(hours=1)
+            for _ in range(4):
+                place.post(minutes=20)
+            (opened,) = hook.documents
+            assert opened["type"] == "visionsvakt.incident"
+            assert opened["data"]["what"] == "opened"
+            assert opened["data"]["subject"] == "e-post"
+            assert opened["data"]["mend"]
+            place.host.fault = lambda step, address: None
+            place.post(hours=1)
+            place.post(minutes=1)
+            assert [one["data"]["what"] for one in hook.documents] == ["opened", "ended"]
+            assert len(place.host.mails) == 2, "the welcome, and the digest that had waited"
+
+
+def test_an_address_that_refuses_for_good_is_told_to_operators_once(
+    sqlite_store: Database,
+) -> None:
+    with square(sqlite_store, by_mail("fel@granvik.example"), OPERATOR) as place:
+        place.look()
+        place.host.fault = lambda step, address: (
+            "550 no such user" if (step, address) == ("RCPT", "fel@granvik.example") else None
+        )
+        place.post()
+        (mail,) = place.post(minutes=1)
+        assert "fel@granvik.example" in mail.text
+        assert "deliveries retry" in mail.text
+        assert place.post(minutes=1) == []
+
+
+def test_a_receiver_that_wants_no_more_is_told_to_operators(sqlite_store: Database) -> None:
+    with Hook(410) as hook, square(sqlite_store, by_hook(hook.url()), OPERATOR) as place:
+        welcomed(place)
+        place.items = ITEMS[1:]
+        place.look(hours=1)
+        place.post()
+        (mail,) = place.post(minutes=1)
+        assert "410" in mail.text
+        assert "intranat" in mail.text
+
+
+# --- the rules ---
+
+
+def test_a_cause_that_flaps_is_told_once_each(store: Database) -> None:
+    town = Town(store, [OPERATOR])
+    for number in range(12):
+        with store.write() as conn:
+            trouble = Trouble(["dns", "timeout"][number % 2], "Namnet finns inte")
+            incidents.note(conn, "page:x", trouble, START + timedelta(hours=number))
+    with store.read() as conn:
+        (incident,) = incidents.open_incidents(conn)
+    assert incident.count == 12
+    told = {"dns", "timeout"}
+    assert incidents.due_news(incident, START, START + timedelta(hours=12), told) is None
+    assert town.deliveries == []
+
+
+@pytest.mark.parametrize(("days", "number"), [(0.9, 0), (1, 1), (7.9, 1), (8, 2), (15, 3)])
+def test_what_goes_on_is_brought_to_mind_after_a_day_and_then_each_week(
+    days: float, number: int
+) -> None:
+    at = START
+    incident = incidents.Incident("x-1", "store", "full", "Full", "Töm", 3, at, at, at, None)
+    news = incidents.due_news(incident, at, at + timedelta(days=days), {"full"})
+    assert (news.key[-1] if news else 0) == number
+
+
+def test_every_mend_is_a_sentence() -> None:
+    assert all(mend.endswith(".") for mend in MENDS.values())
+
+
+def test_what_was_told_is_on_record_whole(sqlite_store: Database) -> None:
+    import sqlalchemy as sa
+
+    with square(sqlite_store, READER) as place:
+        welcomed(place)
+        place.town.tell(change(None, initiative(), at=place.now))
+        place.post()
+        with sqlite_store.read() as conn:
+            rows = conn.execute(sa.select(messages).order_by(messages.c.created_at)).all()
+        assert sorted(row.kind for row in rows) == ["digest", "welcome"]
+        digest = next(row for row in rows if row.kind == "digest")
+        assert "Laddplatser vid torget" in json.dumps(digest.payload, ensure_ascii=False)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Mapping
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
+from tests.test_floors import MODULES, imports
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.xdist_group("wheel")
@@ -50,6 +55,21 @@ def run(installed: Path, code: str, cwd: Path) -> subprocess.CompletedProcess[st
         timeout=60,
         check=False,
     )
+
+
+def test_what_is_imported_is_declared_and_so_comes_along() -> None:
+    declared = {
+        re.split(r"[\[<>=; ]", one)[0].lower().replace("_", "-")
+        for one in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    } | {"backports-zstd", "psycopg"}
+    providers = packages_distributions()
+    ours = {name.partition(".")[0] for name in MODULES}
+    for name, tree in MODULES.items():
+        for imported in imports(tree):
+            top = imported.partition(".")[0]
+            if top not in sys.stdlib_module_names | ours | {"compression"}:
+                found = {one.lower().replace("_", "-").replace(".", "-") for one in providers[top]}
+                assert found & {one.replace(".", "-") for one in declared}, f"{name}: {top}"
 
 
 def test_everything_that_is_no_python_is_in_the_wheel_too(installed: Path) -> None:

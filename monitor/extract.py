@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from monitor import quality
 from monitor.addresses import Place, leaves, place_of, resolve
-from monitor.charset import decode
+from monitor.charset import Decoded, decode
 from monitor.furniture import is_box, is_control, is_picture, labelled, ordinal
 from monitor.grammar import Parse, Pattern, Span, Unit, agree, parse
 from monitor.model import Initiative, Link, Profile, Reading, Section, Source
@@ -35,26 +35,48 @@ def extract(source: Source, profile: Profile, known: Sequence[Initiative] = ()) 
     if wrong is not None:
         return Reading("", (), profile.language, (), reasons=(wrong,))
     decoded = decode(source.body, source.content_type)
-    html: bytes | None = None
-    if looks_like_html(decoded.text):
-        html = (
-            source.body if decoded.charset == "utf-8" else decoded.text.encode("utf-8", "replace")
-        )
-        tangled = too_tangled(html)
-        if tangled is not None:
-            return Reading("", (), profile.language, (), reasons=(tangled,))
-        page = _Page(read_html(html), profile, known)
-        if not page.found_anything and page.outline.area == "main":
-            whole = _Page(read_whole_body(html), profile, known)
-            page = whole if whole.found_anything else page
-    else:
-        outline = read_text(decoded.text, vocabulary_of(profile).headings)
-        page = _Page(outline, profile, known)
+    html = _html_of(source, decoded)
+    tangled = too_tangled(html) if html is not None else None
+    if tangled is not None:
+        return Reading("", (), profile.language, (), reasons=(tangled,))
+    page = _page(html, decoded, profile, known)
     reading = page.read(source)
     ending = cut_ending(html) if html is not None else ""
     password = html is not None and b'type="password"' in html
     reasons = quality.alone(reading, profile, decoded, page.facts(ending, password))
     return replace(reading, reasons=reasons) if reasons else reading
+
+
+def page_of(source: Source, profile: Profile) -> Page | None:
+    """The page behind a reading, for `drafting`; None where there is none to read."""
+    if not_a_page(source) is not None:
+        return None
+    decoded = decode(source.body, source.content_type)
+    html = _html_of(source, decoded)
+    if html is not None and too_tangled(html) is not None:
+        return None
+    return _page(html, decoded, profile, ())
+
+
+def _html_of(source: Source, decoded: Decoded) -> bytes | None:
+    """The body as UTF-8 where it is HTML, None where it is plain text."""
+    if not looks_like_html(decoded.text):
+        return None
+    if decoded.charset == "utf-8" and not decoded.contradiction:
+        return source.body
+    return decoded.text.encode("utf-8", "replace")
+
+
+def _page(
+    html: bytes | None, decoded: Decoded, profile: Profile, known: Sequence[Initiative]
+) -> Page:
+    if html is None:
+        return Page(read_text(decoded.text, vocabulary_of(profile).headings), profile, known)
+    page = Page(read_html(html), profile, known)
+    if not page.found_anything and page.outline.area == "main":
+        whole = Page(read_whole_body(html), profile, known)
+        return whole if whole.found_anything else page
+    return page
 
 
 class _Part(NamedTuple):
@@ -65,7 +87,7 @@ class _Part(NamedTuple):
     found: Parse
 
 
-class _Page:
+class Page:
     """One outline with one profile: finds the headings, cuts the sections, tells what is left."""
 
     def __init__(self, outline: Outline, profile: Profile, known: Sequence[Initiative]) -> None:

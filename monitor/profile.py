@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from monitor.model import Profile, SectionRule
+from monitor.model import Profile, SectionRule, Source
 
 BORAS = Profile(
     name="boras",
@@ -62,3 +62,10 @@ class ProfileDraft:
 
     headings: tuple[FoundHeading, ...]
     toml: str
+
+
+def suggest(source: Source) -> ProfileDraft:
+    """Help a person write a profile for a page that has none: see `monitor.drafting`."""
+    from monitor.drafting import draft  # it reads the page, which costs an import
+
+    return draft(source)

@@ -2,7 +2,8 @@
 
 Column by column, because a column repeats itself: times as differences, byte plane by byte plane;
 body hashes once each; and of the exchanges only what is new, as times inside them (`Date:` and the
-like) become distances from the capture's own. zstd does the rest.
+like) become distances from the capture's own, the first of each look in one column, the second in
+another. zstd does the rest.
 """
 
 from __future__ import annotations
@@ -78,11 +79,13 @@ def pack(captures: Sequence[Capture]) -> bytes:
     shapes: dict[tuple[str | None, ...], int] = {}
     hashes: dict[str | None, int] = {}
     templates: dict[str, int] = {}
-    distances: list[int] = []
+    slots: list[list[int]] = []
     rows = []
     for capture in captures:
         template, far = _without_times(capture.exchange, capture.at)
-        distances += far
+        slots += ([] for _ in range(len(far) - len(slots)))
+        for slot, distance in zip(slots, far, strict=False):
+            slot.append(distance)
         rows.append(
             (
                 shapes.setdefault(_shape(capture), len(shapes)),
@@ -97,7 +100,7 @@ def pack(captures: Sequence[Capture]) -> bytes:
         "format": _FORMAT,
         "page": captures[0].page,
         "looks": len(captures),
-        "distances": len(distances),
+        "slots": [len(slot) for slot in slots],
         "shapes": list(shapes),
         "bodies": len(known),
         "nothing": hashes.get(None),
@@ -110,7 +113,7 @@ def pack(captures: Sequence[Capture]) -> bytes:
         b"".join(bytes.fromhex(name) for name in known),
         _planes(steps),
         *(_planes(column) for column in zip(*rows, strict=True)),
-        _planes(distances),
+        *(_planes(slot) for slot in slots),
     ]
     return zstd.compress(b"".join(blocks), level=_LEVEL)
 
@@ -141,10 +144,10 @@ class Pack:
         self._hashes = hashes
         columns = []
         looks = head["looks"]
-        for count in (looks, looks, looks, looks, head["distances"]):
+        for count in (looks, looks, looks, looks, *head["slots"]):
             columns.append(_unplanes(plain[place : place + 8 * count]))
             place += 8 * count
-        steps, self._shapes, self._names, self._templates, self._distances = columns
+        steps, self._shapes, self._names, self._templates, *self._slots = columns
         self.times = list(accumulate(steps))
         """When each look was, in microseconds since 1970."""
         self._marks = [template.count("\x01") for template in head["templates"]]
@@ -186,14 +189,16 @@ class Pack:
         return (self.capture(index) for index in range(len(self)))
 
     def _exchange(self, index: int, at: datetime) -> str:
-        start = self._starts[index]
         template = self._head["templates"][self._templates[index]]
-        return _with_times(template, at, self._distances[start:])
+        return _with_times(template, at, self._distances[index])
 
     @cached_property
-    def _starts(self) -> list[int]:
-        """Where each look's distances begin."""
-        return [0, *accumulate(self._marks[template] for template in self._templates)]
+    def _distances(self) -> list[list[int]]:
+        """Each look's distances, the first of every look from the first slot, and so on."""
+        slots = [iter(slot) for slot in self._slots]
+        return [
+            [next(slot) for slot in slots[: self._marks[template]]] for template in self._templates
+        ]
 
 
 def _shape(capture: Capture) -> tuple[str | None, ...]:

@@ -17,14 +17,17 @@ from dataclasses import dataclass
 from monitor.charset import Decoded
 from monitor.model import Initiative, PageWords, Profile, Reading, Reason
 from monitor.model import Figures
-from monitor.text import same_key
+from monitor.text import same, same_key
 
 LOST_SHARE = 1 / 3
 """Share of a section or a page that may not go at once …"""
-LOST_AT_LEAST = 3
+LOST_AT_LEAST = 4
 """… counted only from this many initiatives."""
 CHANGED_SHARE = 0.4
 CHANGED_AT_LEAST = 6
+SECTION_CHANGED_SHARE = 0.8
+SECTION_CHANGED_AT_LEAST = 8
+"""So many of one section at once is a mass edit, however long the page is."""
 TEXT_SHARE = 0.45
 """The page's text may not shrink below this share of the usual, where that was real text."""
 TEXT_AT_LEAST = 1500
@@ -77,7 +80,7 @@ def against_past(
     """
     reasons: list[Reason] = []
     before = len(present)
-    if before and gone >= LOST_AT_LEAST and gone > before * LOST_SHARE:
+    if before and gone >= LOST_AT_LEAST and gone >= before * LOST_SHARE:
         reasons.append(
             _relative(
                 "many_gone",
@@ -93,7 +96,7 @@ def against_past(
                 f"{changed}/{before}",
             )
         )
-    reasons.extend(_shrunken_sections(reading, present))
+    reasons.extend(_unlike_sections(reading, present))
     reasons.extend(_text_remainder(reading, past))
     return tuple(reasons)
 
@@ -102,26 +105,30 @@ def _relative(code: str, text: str, detail: str) -> Reason:
     return Reason(code, text, detail, relative=True)
 
 
-def _shrunken_sections(reading: Reading, present: Sequence[Initiative]) -> list[Reason]:
-    """A status that lost a third of its initiatives, other than by moves to another status."""
-    now = {same_key(item.title): item.status for item in reading.initiatives}
+def _unlike_sections(reading: Reading, present: Sequence[Initiative]) -> list[Reason]:
+    """Statuses whose initiatives left, or changed, in great numbers; moves to another are none."""
+    titles = {same_key(item.title): item for item in reading.initiatives}
     texts = {same_key(item.description) for item in reading.initiatives if item.description}
     reasons = []
     for status in dict.fromkeys(item.status for item in present):
         mine = [item for item in present if item.status == status]
-        lost = [
-            item
-            for item in mine
-            if same_key(item.title) not in now and same_key(item.description) not in texts
-        ]
-        if len(lost) >= LOST_AT_LEAST and len(lost) > len(mine) * LOST_SHARE:
-            if len(lost) < CHANGED_AT_LEAST and len(lost) < len(mine) * 0.6:
-                continue
+        lost = changed = 0
+        for item in mine:
+            now = titles.get(same_key(item.title))
+            if now is None:
+                changed += 1
+                lost += same_key(item.description) not in texts
+            elif not same(now.description, item.description):
+                changed += 1
+        many_lost = lost >= LOST_AT_LEAST and lost >= len(mine) * LOST_SHARE
+        many_changed = changed >= SECTION_CHANGED_AT_LEAST
+        if many_lost or (many_changed and changed >= len(mine) * SECTION_CHANGED_SHARE):
+            number = lost if many_lost else changed
             reasons.append(
                 _relative(
                     "section_unlike",
-                    f"{len(lost)} av {len(mine)} insatser i ett avsnitt känns inte igen.",
-                    f"{status or ''} {len(lost)}/{len(mine)}".strip(),
+                    f"{number} av {len(mine)} insatser i ett avsnitt känns inte igen.",
+                    f"{status or ''} {number}/{len(mine)}".strip(),
                 )
             )
     return reasons

@@ -19,6 +19,7 @@ _OTHER_TEXT = (
     (re.compile(rb"\s*[\[{]\s*[\"\[{\]}]"), "JSON"),
     (re.compile(rb"\s*<\?xml[^>]*>\s*(?:<!--.*?-->\s*)*<(?:rss|feed|urlset|svg)\b", re.S), "XML"),
 )
+_CONTROLS = bytes(n for n in range(32) if n not in b"\t\n\r\f")
 _MANY_TAGS = 8_000
 _LOOSE_TAGS = 400
 _DEEPEST = 10_000
@@ -40,13 +41,17 @@ def not_a_page(source: Source) -> Reason | None:
     for pattern, name in _OTHER_TEXT:
         if pattern.match(body):
             return Reason("not_html", f"Svaret är {name}, inte en webbsida.", name)
-    binary = b"\x00" in body and body.count(b"\x00") > len(body) // 50
-    if binary and body[:2] not in (b"\xff\xfe", b"\xfe\xff") and not _wide(body):
-        return Reason("not_html", "Svaret är binära data, inte en webbsida.", "binary")
+    if b"\x00" in body and not _wide(body):
+        controls = len(body) - len(body.translate(None, _CONTROLS))
+        if controls > len(body) // 50:
+            return Reason("not_html", "Svaret är binära data, inte en webbsida.", "binary")
     return None
 
 
 def _wide(body: bytes) -> bool:
+    """Whether it could be UTF-16 or UTF-32: every other byte is zero, or a mark says so."""
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
     head = body[:400]
     return head[1::2].count(0) > len(head) // 3 or head[::2].count(0) > len(head) // 3
 

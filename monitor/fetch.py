@@ -424,12 +424,16 @@ class _Trip:
         if robots.allows(address.url):
             return
         if robots.unreachable:
-            status = "inget svar" if robots.status is None else f"svar {robots.status}"
+            name = f"{address.origin}/robots.txt"
+            if robots.status is not None:
+                trouble = f"{name} svarade {robots.status}"
+            else:
+                trouble = robots.trouble or f"{name} gick inte att läsa"
             self._fail(
                 TryLater(
                     "robots_unreachable",
-                    f"{address.origin}/robots.txt gick inte att läsa ({status}), och då hämtas "
-                    "ingenting från värden; det prövas igen",
+                    f"{trouble}; så länge {name} inte går att läsa hämtas ingenting från värden, "
+                    f"och det prövas igen{_when(robots.retry_after_seconds)}",
                     retry_after_seconds=robots.retry_after_seconds,
                 )
             )
@@ -458,9 +462,15 @@ class _Trip:
                             "redirect_refused", f"{shown(address.url)} leder åt två håll på en gång"
                         )
                     )
-                target = _utf8(location[0])
-                return self._door.judge(join(address.url, target))
+                return self._target(address, _utf8(location[0]))
             return self._fail(self._status_error(address, reply))
+
+    def _target(self, here: WebAddress, location: str) -> WebAddress:
+        try:
+            return self._door.judge(join(here.url, location))
+        except FetchError as error:
+            text = f"{shown(here.url)} leder vidare: {error.text}"
+            self._fail(type(error)(error.code, text))
 
     def _conditions(self, address: WebAddress) -> RawHeaders:
         given = self._validators
@@ -570,12 +580,17 @@ class _Trip:
     def _status_error(self, address: WebAddress, reply: Reply) -> FetchError:
         name, status = shown(address.url), reply.status
         if status in (404, 410):
-            return Gone("gone", f"{name} finns inte längre (svar {status})", status=status)
+            return Gone(
+                "gone",
+                f"{name} finns inte (svar {status}); rätta sidans url i konfigurationen, eller ta "
+                "bort sidan därifrån",
+                status=status,
+            )
         after = retry_after(reply.values(b"retry-after"), self._hops[-1].started_at)
         if status >= 500 or status in _TRY_LATER:
             return TryLater(
                 "http_status",
-                f"{name} svarade {status}; det prövas igen",
+                f"{name} svarade {status}; det prövas igen{_when(after)}",
                 status=status,
                 retry_after_seconds=after,
             )
@@ -628,7 +643,7 @@ def _ask_for_robots(door: _Door, timeout_seconds: float, url: str) -> RobotsText
                 raise
             if found.unreachable and error.code == "http_status":
                 return found
-            return RobotsText(start.host_key, door.clock(), None)
+            return RobotsText(start.host_key, door.clock(), None, trouble=error.text)
         if found.status not in _REDIRECTS or not location:
             break
         try:
@@ -723,6 +738,18 @@ def _content_type(reply: Reply, name: str) -> str | None:
     if kinds - _KINDS:
         raise _wrong_kind(name, f"{shown(kinds.pop())!r}")
     return values[-1] if values else None
+
+
+def _when(retry_after_seconds: float | None) -> str:
+    """« tidigast om N sekunder», where the server said how long to wait."""
+    if not retry_after_seconds:
+        return ""
+    if retry_after_seconds < 120:
+        return f" tidigast om {retry_after_seconds:.0f} sekunder"
+    minutes = retry_after_seconds / 60
+    if minutes < 120:
+        return f" tidigast om {minutes:.0f} minuter"
+    return f" tidigast om {minutes / 60:.0f} timmar"
 
 
 def _wrong_kind(name: str, what: str) -> AskOperator:

@@ -397,11 +397,12 @@ class Guard:
 
     def _may_not(self, host: str, bad: Sequence[tuple[str, str]]) -> AskOperator:
         listed = ", ".join(f"{address} ({why})" for address, why in bad[:4])
-        led = "" if [host] == [address for address, _ in bad] else f"{host} leder till "
         line = self._line([address for address, _ in bad])
-        return _refused(
-            f"{led}{listed}, och dit får ingen hämtning gå; ska det gå, skriv under [fetch]: {line}"
-        )
+        if [host] == [address for address, _ in bad]:
+            trouble = f"till adressen {listed} får ingen hämtning gå"
+        else:
+            trouble = f"{host} leder till {listed}, och dit får ingen hämtning gå"
+        return _refused(f"{trouble}; ska det gå, skriv under [fetch]: {line}")
 
     def _line(self, more: Sequence[str]) -> str:
         entries = dict.fromkeys((*self.allow_private, *more))

@@ -27,7 +27,8 @@ _KEPT_UNREACHABLE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class RobotsText:
-    """What a host's robots.txt said. `status` is None where nothing came back.
+    """What a host's robots.txt said. `status` is None where nothing came back, for the reason
+    that `trouble` gives in words.
 
     `host` is the key of `monitor.guard.host_key`. 2xx: the rules in `text` hold. Other 4xx: there
     are none, everything is allowed. 5xx, 429 and no answer: nothing is allowed for now.
@@ -38,6 +39,7 @@ class RobotsText:
     status: int | None
     text: str = ""
     retry_after_seconds: float | None = None
+    trouble: str = ""
 
     @property
     def unreachable(self) -> bool:

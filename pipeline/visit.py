@@ -14,6 +14,7 @@ from typing import Any
 
 from monitor.errors import FetchError
 from monitor.fetch import Captured, Fetcher, Hop, NotModified, Validators
+from monitor.guard import host_key
 from monitor.model import Reason
 from monitor.robots import RobotsText
 from pipeline.watched import Watched
@@ -54,13 +55,20 @@ def visit(database: Database, page: Watched, world: World) -> Visited:
 
 
 def _robots(database: Database, page: Watched, world: World) -> RobotsText:
+    """What the page's host allows: as it is kept, else asked for now.
+
+    Where nothing at all came back, nothing is kept: the cause may be on our side and mended by
+    the next look.
+    """
+    host = host_key(page.url)
     with database.read() as conn:
-        cached = watch.robots(conn, page.host)
+        cached = watch.robots(conn, host)
     if cached is not None and world.clock() < cached.good_until:
         return cached
     robots = world.fetcher.robots(page.url)
-    with database.write() as conn:
-        watch.remember_robots(conn, page.host, robots)
+    if robots.status is not None:
+        with database.write() as conn:
+            watch.remember_robots(conn, host, robots)
     return robots
 
 

@@ -274,8 +274,8 @@ def _content_key(entry: Entry) -> object:
     links = tuple(_link_texts(change["links"][when]) for when in ("old", "new"))
     statuses = (change["status"]["old"], change["status"]["new"])
     kinds = tuple(change["kinds"])
-    returned = bool(change.get("returned"))
-    return (entry.group, change["initiative"], kinds, texts, statuses, links, returned)
+    marks = (bool(change.get("returned")), bool(change.get("withdrawn")))
+    return (entry.group, change["initiative"], kinds, texts, statuses, links, marks)
 
 
 def _link_texts(links: Sequence[Mapping[str, Any]] | None) -> tuple[str, ...] | None:

@@ -235,7 +235,7 @@ def _group_view(group: Group, reader: Reader) -> GroupView:
         heading=words.say(f"groups.{group.name}"),
         size=group.size,
         notes=tuple(words.say(key) for key in notes.get(group.name, ())),
-        entries=tuple(_entry_view(entry, reader) for entry in group.full),
+        entries=tuple(entry_view(entry, reader) for entry in group.full),
         rest=tuple(_rest_view(entry, reader) for entry in group.rest),
         rest_heading=words.count("digest.rest", len(group.rest)),
     )
@@ -251,7 +251,8 @@ def _rest_view(entry: Entry, reader: Reader) -> RestView:
     return RestView(entry.title, note, _names(entry.pages, words, _PAGES_NAMED), page.url)
 
 
-def _entry_view(entry: Entry, reader: Reader) -> EntryView:
+def entry_view(entry: Entry, reader: Reader) -> EntryView:
+    """One entry in words."""
     change, words = entry.change, reader.words
     view = _page_words(entry, reader) if change["subject"] == "page" else _initiative(entry, reader)
     after = reader.moment(change["after"]) if change.get("after") else None

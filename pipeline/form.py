@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,8 @@ from monitor.model import short_id
 from notifications.channels import addresses_of
 from notifications.digest import Entry, PageInfo, Telling, entry_document, gather
 from notifications.subscriptions import Subscription
+from presentation.documents import instant
+from snapshots import ledger
 from snapshots.database import insert_missing
 from snapshots.schema import deliveries, messages, subscribers, tellings
 
@@ -61,6 +64,14 @@ def message_id(subscription: Subscription, kind: str, key: Sequence[object]) -> 
     return short_id("m", [subscription.id, kind, *key])
 
 
+def committed(message: Mapping[str, Any]) -> dict[str, Any]:
+    """What the log commits to of a message: everything, its payload by hash."""
+    payload = sha256(ledger.canonical(message["payload"])).hexdigest()
+    names = ("id", "subscription", "kind", "channel")
+    at = instant(message["created_at"])
+    return {**{name: message[name] for name in names}, "at": at, "payload": payload}
+
+
 def form_message(
     conn: Connection,
     subscription: Subscription,
@@ -85,6 +96,7 @@ def form_message(
         "payload": dict(payload),
     }
     insert_missing(conn, messages, [row])
+    ledger.append_once(conn, "message", message, committed(row))
     ended = {
         row.address: row.ended_why
         for row in conn.execute(

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -169,6 +170,18 @@ def drop(conn: Connection, page: str | None = None) -> None:
         conn.execute(item_versions.delete())
 
 
+def rewind(conn: Connection, page: str, cursor: Cursor, moment: datetime, looks: int) -> Cursor:
+    """The cursor as it stood after the looks of that moment, which were `looks` fewer: what came
+    later is to be folded again. Verdicts of those looks are forgotten; there must be no snapshots.
+    """
+    conn.execute(verdicts.delete().where(verdicts.c.page == page, verdicts.c.at > moment))
+    return replace(cursor, at=moment, capture=_LAST, looks=cursor.looks - looks)
+
+
+_LAST: Final = "~"
+"""Sorts after every capture id."""
+
+
 def mark_stale(conn: Connection, page: str) -> None:
     """Something before the page's cursor changed (an older capture, an erasure): begin anew."""
     conn.execute(cursors.update().where(cursors.c.page == page).values(stale=True))
@@ -280,11 +293,22 @@ def _timed(seen: Sequence[Sequence[Any]]) -> Iterable[tuple[datetime, Observatio
 # ----------------------------------------------------------------------------------------- changes
 
 
-def stored_changes(conn: Connection, page: str) -> list[StoredChange]:
-    """Every change of a page, in order of time and rank."""
+def stored_changes(
+    conn: Connection, page: str, ids: Sequence[str] | None = None
+) -> list[StoredChange]:
+    """Every change of a page, or these of them, in order of time and rank."""
     query = change_query().where(changes.c.page == page)
     query = query.order_by(changes.c.new_snapshot, changes.c.rank)
-    return [stored_change(row) for row in conn.execute(query)]
+    if ids is None:
+        return [stored_change(row) for row in conn.execute(query)]
+    found: list[StoredChange] = []
+    for start in range(0, len(ids), _AT_ONCE):
+        chunk = query.where(changes.c.id.in_(ids[start : start + _AT_ONCE]))
+        found.extend(stored_change(row) for row in conn.execute(chunk))
+    return sorted(found, key=lambda one: (one.change.new_snapshot or 0, one.rank))
+
+
+_AT_ONCE: Final = 500
 
 
 def change_by_id(conn: Connection, change_id: str) -> StoredChange | None:
@@ -474,7 +498,10 @@ def _save_snapshots(
 
 def _content(snapshot: Snapshot) -> str:
     """A hash of all that a snapshot says."""
-    items = [(track.heading, to_plain(track.initiative)) for track in snapshot.tracks]
+    items = [
+        (track.heading, track.initiative.status, _digest(track.initiative).hex())
+        for track in snapshot.tracks
+    ]
     said = {"words": to_plain(snapshot.words), "initiatives": items}
     return sha256(ledger.canonical(said)).hexdigest()
 
@@ -522,9 +549,14 @@ def _save_spans(
 
 def version_key(initiative: Initiative) -> int:
     """The number of an initiative's words; its status is not among them."""
+    return int.from_bytes(_digest(initiative)[:8], "big") >> 1
+
+
+@lru_cache(maxsize=4096)
+def _digest(initiative: Initiative) -> bytes:
+    """SHA-256 of an initiative's words. Most of a page is the same from snapshot to snapshot."""
     words = [initiative.title, initiative.description, _links(initiative)]
-    digest = sha256(json.dumps(words, ensure_ascii=False).encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
+    return sha256(json.dumps(words, ensure_ascii=False).encode()).digest()
 
 
 def title_key(title: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.frame import AsJson, Family, session
-from cli.output import print_json
+from cli.output import note, print_json
 from cli.times import inclusive, moment
 from monitor.errors import UsageError
 from monitor.model import KINDS
@@ -38,7 +38,7 @@ def show(
     as_json: AsJson = False,
 ) -> int:
     """Visa sidans insatser nu, eller som de stod då."""
-    from presentation.documents import show_document
+    from presentation.documents import show_document, unseen_document
     from presentation.reports import show_lines
     from snapshots import history
     from wiring import install
@@ -50,9 +50,10 @@ def show(
         with installation.database.read() as conn:
             shown = history.show(conn, chosen.key, then)
     if shown is None:
-        from cli.output import note
-
-        note(f"{page}: ingen version finns från den tiden. Se visionsvakt coverage {page}.")
+        when = "från den tiden" if as_of else "än"
+        note(f"{page}: ingen version finns {when}; sidan har inte setts då")
+        if as_json:
+            print_json(unseen_document(page, chosen.profile.language))
         return 1
     document = show_document(page, shown, chosen.profile.language)
     if as_json:
@@ -73,8 +74,9 @@ def changes(
     until: Until = None,
     kind: Annotated[
         list[str] | None,
-        typer.Option("--kind", metavar="SLAG", help=f"ett av {', '.join(KINDS)}; kan upprepas"),
+        typer.Option("--kind", metavar="SLAG", help=f"ett eller flera av {', '.join(KINDS)}"),
     ] = None,
+    more_kinds: Annotated[list[str] | None, typer.Argument(metavar="SLAG", hidden=True)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Lista ändringarna på sidorna, i ordning."""
@@ -84,7 +86,10 @@ def changes(
     from wiring import install
 
     settings = session(context).settings()
-    unknown = [one for one in kind or () if one not in KINDS]
+    if more_kinds and not kind:
+        raise UsageError(f"changes: «{more_kinds[0]}» är ett ord för mycket; menade du --kind?")
+    kinds = [*(kind or ()), *(more_kinds or ())]  # --kind added moved, or --kind twice
+    unknown = [one for one in kinds if one not in KINDS]
     if unknown:
         raise UsageError(f"--kind: «{unknown[0]}» finns inte; här finns {', '.join(KINDS)}")
     with install(settings) as installation:
@@ -95,7 +100,7 @@ def changes(
                 pages=keys,
                 since=moment(since, settings.zone, "--since") if since else None,
                 until=moment(until, settings.zone, "--until", end_of_day=True) if until else None,
-                kinds=kind or None,
+                kinds=kinds or None,
             )
     documents = [recorded_document(one) for one in found]
     if as_json:

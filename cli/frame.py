@@ -73,7 +73,8 @@ class _Speaks:
 
 
 def _params(command: Any, ctx: Any, kind: str) -> list[Any]:
-    return [one for one in command.get_params(ctx) if one.param_type_name == kind]
+    params = (one for one in command.get_params(ctx) if one.param_type_name == kind)
+    return [one for one in params if not getattr(one, "hidden", False)]
 
 
 def _argument(param: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,7 @@ def import_files(
     """Fyll på med gamla hämtningar ur filer, mappar och webbarkiv, genom samma kontroll."""
     from pipeline.check import tell_changes
     from pipeline.imports import editions, find, import_editions
+    from presentation.reports import counted
     from wiring import install, now
 
     settings = session(context).settings()
@@ -44,18 +46,21 @@ def import_files(
     with install(settings) as installation:
         watched = installation.page(page)
         found = find(paths)
+        arriving = editions(found, watched, moment_given)
+        # A file without a time is refused before anything is stored, or even said.
+        arriving = chain(list(islice(arriving, 1)), arriving)
         for file in found.skipped:
             note(f"{file}: hoppar över, inte .html, .txt, .warc eller .wacz")
-        arriving = editions(found, watched, moment_given)
 
         def tell(conn: Connection, result: Derived) -> None:
-            if notify:
-                tell_changes(conn, watched, result, settings.subscriptions, now=now(), cause="late")
+            people = settings.subscriptions
+            tell_changes(conn, watched, result, people, now=now(), everything=notify)
 
         total = len(found.plain)
         result = import_editions(
             installation.database, watched, arriving, on_progress=_progress(total), tell=tell
         )
+        _progress_line("")
     document = {
         "imported": result.imported,
         "duplicates": result.duplicates,
@@ -66,8 +71,10 @@ def import_files(
         print_json(document)
     else:
         print(
-            f"{result.imported} hämtningar importerade ({result.duplicates} fanns redan), "
-            f"{result.snapshots} nya versioner, {result.quarantined} väntar på granskning."
+            f"{counted(result.imported, 'hämtning importerad', 'hämtningar importerade')} "
+            f"({result.duplicates} fanns redan), "
+            f"{counted(result.snapshots, 'ny version', 'nya versioner')}, "
+            f"{result.quarantined} väntar på granskning."
         )
     return int(bool(result.quarantined))
 
@@ -76,11 +83,14 @@ def _progress(total: int) -> Callable[[int], None]:
     """A line on standard error that grows, where somebody looks."""
 
     def show(done: int) -> None:
-        if sys.stderr.isatty():
-            of = f" av {total}" if total else ""
-            print(f"\r\033[Kimporterar: {done}{of}", end="", file=sys.stderr, flush=True)
+        _progress_line(f"importerar: {done}{f' av {total}' if total else ''}")
 
     return show
+
+
+def _progress_line(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 @app.command("rebuild")
@@ -93,6 +103,7 @@ def rebuild(
 ) -> None:
     """Kasta allt som går att härleda och härled det igen. Berättar inget för någon."""
     from pipeline.rebuild import rebuild as derive_all
+    from presentation.reports import counted
     from wiring import install, now
 
     settings = session(context).settings()
@@ -105,7 +116,8 @@ def rebuild(
             delta[side][kind] = count
         print_json({"pages": result.pages, "snapshots": result.snapshots, "delta": delta})
         return
-    print(f"{result.pages} sidor, {result.snapshots} versioner härledda igen.")
+    pages_read = counted(result.pages, "sida", "sidor")
+    print(f"{pages_read}, {counted(result.snapshots, 'version', 'versioner')} härledda igen.")
     words = {"new": "tillkommer", "gone": "försvinner"}
     for (side, kind), count in sorted(result.delta.items()):
         print(f"  {words[side]}: {count} {kind}")

@@ -190,6 +190,24 @@ def show_document(page: str, shown: Shown, language: str) -> Document:
     }
 
 
+def unseen_document(page: str, language: str) -> Document:
+    """`show --json` of a page before the first look: the same keys, nothing in them."""
+    return {
+        "page": page,
+        "snapshot": None,
+        "capture": None,
+        "as_of": None,
+        "seen": {"last": None, "next": None, "gap_minutes": None},
+        "title": None,
+        "intro": [],
+        "language": language,
+        "sections": [],
+        "unclaimed": [],
+        "verdict": None,
+        "reasons": [],
+    }
+
+
 def history_document(life: Life) -> Document:
     """`history --json`: one initiative's whole life, times as intervals between two looks."""
     return {

@@ -1,12 +1,13 @@
 """The installed program as its users run it: a process of its own in a folder of its own.
 
-    home = Home(tmp_path, pages=[page("granvik", site.url("/p"))])
-    assert home.json("check")["checks"][0]["outcome"] == "first"
+home = Home(tmp_path, pages=[page("granvik", site.url("/p"))])
+assert home.json("check")["checks"][0]["outcome"] == "first"
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -45,6 +46,8 @@ class Home:
     folder: Path
     config: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    inside: bool = False
+    """Run commands within this process, by the same `cli.main`: for many small questions."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -65,6 +68,8 @@ class Home:
 
     def run(self, *words: str, stdin: bytes | None = None, **environment: str) -> Done:
         """Run one command to its end."""
+        if self.inside:
+            return self._call(words, environment)
         done = subprocess.run(
             [PROGRAM, *words],
             cwd=self.folder,
@@ -76,6 +81,27 @@ class Home:
             check=False,
         )
         return Done(words, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def _call(self, words: tuple[str, ...], environment: Mapping[str, str]) -> Done:
+        from cli import main
+
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
+        before, there = dict(os.environ), os.getcwd()
+        try:
+            os.environ.clear()
+            os.environ.update(self._environment(environment))
+            os.chdir(self.folder)
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = main(words)
+        finally:
+            os.chdir(there)
+            os.environ.clear()
+            os.environ.update(before)
+        texts = []
+        for stream in (out, err):
+            stream.flush()
+            texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
+        return Done(words, code, *texts)
 
     def json(self, *words: str, code: int = 0, **environment: str) -> Any:
         """The document of a command that must end with `code`."""

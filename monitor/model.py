@@ -152,7 +152,8 @@ class Profile:
 class Look:
     """One capture as the fold sees it. `body` is its hash, None where no whole body came.
 
-    `again` says that the server answered 304: the content is that of the body seen last.
+    `again` says that the server answered 304: the content is that of the body seen last. `source`
+    is look, or where an imported capture came from.
     """
 
     id: str
@@ -162,11 +163,16 @@ class Look:
     failure: Reason | None = None
     content_type: str | None = None
     url: str | None = None
+    source: str = "look"
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One initiative seen at one place: what decisions and anchors name, never a derived id."""
+    """One initiative seen at one place: what decisions and anchors name, never a derived id.
+
+    `ordinal` tells it from the others of the capture: a number made from its title (see
+    `monitor.step.observations_of`), so that it means the same to every reader.
+    """
 
     capture: str
     ordinal: int

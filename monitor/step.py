@@ -18,9 +18,11 @@ What a look comes to:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Final
 
 from monitor import diff, quality
@@ -41,7 +43,7 @@ from monitor.model import (
     Source,
     short_id,
 )
-from monitor.text import same_key
+from monitor.text import heading_key, same_key
 
 RELEASE_LOOKS: Final = 3
 """A mass edit is believed once it was seen in this many looks …"""
@@ -150,7 +152,7 @@ def needs_body(state: State, look: Look, reader: Reader, decisions: Decisions) -
     """Whether `step` wants this look's bytes: not where they are known to be those seen last."""
     if look.body is None:
         return False
-    return look.id in decisions.named or look.body != state.body or reader.id != state.reader
+    return look.body != state.body or reader.id != state.reader or look.id in decisions.named
 
 
 def step(
@@ -165,7 +167,7 @@ def step(
         reasons = (look.failure,) if look.failure else ()
         return Step(state, "failed", reasons)
     if body is None or not needs_body(state, look, reader, decisions):
-        return _seen_again(state, look)
+        return _seen_again(state, look, decisions)
     known = tuple(track.initiative for track in state.present)
     source = Source(body, look.content_type, look.url or reader.page_url)
     reading = extract(source, reader.profile, known)
@@ -180,17 +182,19 @@ def step(
         forgiven = {(reason.code, reason.detail) for reason in reading.reasons}
         kept = tuple(sorted(forgiven.union(state.accepted_reasons)))
         state = replace(state, accepted_reasons=kept)
-        return _accept(state, (_Sight(at, reading, late=True),), look.at, decisions)
+        return _accept(state, (_Sight(at, reading, look.at, late=True),), decisions)
     absolute = tuple(_absolute_signs(state, reading))
     if absolute:
         return Step(replace(state, suspect=absolute), "quarantined", absolute)
     relative = _signs_against_past(state, reading, at, decisions)
     if relative:
         return _wait(replace(state, suspect=relative), at, reading, decisions)
-    return _accept(state, (_Sight(at, reading, late=False),), look.at, decisions)
+    return _accept(state, (_Sight(at, reading, look.at, late=False),), decisions)
 
 
-def rebase(state: State, look: Look, body: bytes, reader: Reader) -> tuple[State, Snapshot | None]:
+def rebase(
+    state: State, look: Look, body: bytes, reader: Reader, decisions: Decisions
+) -> tuple[State, Snapshot | None]:
     """Read the current snapshot's capture again with another reader; no change, told to nobody.
 
     Identities are kept by matching. The snapshot is None where the reading is the same; where the
@@ -201,9 +205,9 @@ def rebase(state: State, look: Look, body: bytes, reader: Reader) -> tuple[State
     reading = extract(source, reader.profile, known)
     if any(True for _ in _absolute_signs(replace(state, words=None), reading)):
         return state, None
-    sight = _Sight(_Place(look.id, look.at), reading, late=False)
+    sight = _Sight(_Place(look.id, look.at), reading, look.at, late=False)
     base = replace(state, reader=reader.id)
-    moved, snapshot = _advance(base, sight, Decisions())
+    moved, snapshot = _advance(base, sight, decisions)
     if snapshot is None:
         return replace(base, shape=reading.shape), None
     moved = replace(moved, last_good=state.last_good, body=state.body, suspect=state.suspect)
@@ -221,6 +225,24 @@ def content_of(reading: Reading) -> str:
     return short_id("r", [reading.title, reading.intro, items])
 
 
+def observations_of(capture: str, initiatives: Sequence[Initiative]) -> tuple[Observation, ...]:
+    """What each initiative of a capture is called by decisions and anchors: its title's number.
+
+    Not its place: another reader may find one more before it, or one less, and those that were
+    named must not become others by that. Equal titles are told apart by their order.
+    """
+    taken: set[int] = set()
+    found = []
+    for initiative in initiatives:
+        name = int.from_bytes(sha256(heading_key(initiative.title).encode()).digest()[:4], "big")
+        number = name >> 1  # fits the databases' integers
+        while number in taken:
+            number = (number + 1) % 2**31
+        taken.add(number)
+        found.append(Observation(capture, number))
+    return tuple(found)
+
+
 # ------------------------------------------------------------------------------- the single cases
 
 
@@ -234,23 +256,26 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """A reading that is to be believed, where it was first seen, and whether it had to wait."""
+    """A reading that is to be believed, where it was first seen and when last, and whether it had
+    to wait."""
 
     place: _Place
     reading: Reading
+    seen_last: datetime
     late: bool
 
 
-def _seen_again(state: State, look: Look) -> Step:
+def _seen_again(state: State, look: Look, decisions: Decisions) -> Step:
     """The bytes seen last: a good page stands, a suspect one was seen once more."""
     if not state.suspect:
         return Step(replace(state, last_good=look.at, waiting=()), "unchanged")
-    if state.waiting:
+    # An error page that came after a mass edit is seen again; the mass edit is not.
+    if state.waiting and all(reason.relative for reason in state.suspect):
         last = state.waiting[-1]
         again = replace(last, looks=last.looks + 1, last_at=look.at)
         state = replace(state, waiting=(*state.waiting[:-1], again))
         if _is_believable(state.waiting):
-            return _release(state, look.at, Decisions())
+            return _release(state, decisions)
     return Step(state, "quarantined", state.suspect)
 
 
@@ -312,7 +337,7 @@ def _wait(state: State, at: _Place, reading: Reading, decisions: Decisions) -> S
             run = (*state.waiting, entry)
     state = replace(state, waiting=run)
     if _is_believable(run):
-        return _release(state, at.at, decisions)
+        return _release(state, decisions)
     return Step(state, "quarantined", state.suspect)
 
 
@@ -328,18 +353,16 @@ def _is_believable(run: Sequence[Waiting]) -> bool:
     return looks >= RELEASE_LOOKS and run[-1].last_at - run[0].first_at >= RELEASE_SPAN
 
 
-def _release(state: State, now: datetime, decisions: Decisions) -> Step:
+def _release(state: State, decisions: Decisions) -> Step:
     """A mass edit has stood long enough: all that waited in the run is accepted, in order."""
     sights = tuple(
-        _Sight(_Place(entry.capture, entry.first_at), entry.reading, late=True)
+        _Sight(_Place(entry.capture, entry.first_at), entry.reading, entry.last_at, late=True)
         for entry in state.waiting
     )
-    return _accept(state, sights, now, decisions)
+    return _accept(state, sights, decisions)
 
 
-def _accept(
-    state: State, sights: Sequence[_Sight], seen_last: datetime, decisions: Decisions
-) -> Step:
+def _accept(state: State, sights: Sequence[_Sight], decisions: Decisions) -> Step:
     """Believe these readings, one after the other."""
     first = not state.number
     snapshots = []
@@ -349,9 +372,10 @@ def _accept(
             text = f"Sidans uppbyggnad har ändrats: {state.shape} → {sight.reading.shape}."
             notes.append(Reason("shape_changed", text, detail=sight.reading.shape))
         state, snapshot = _advance(state, sight, decisions)
+        state = replace(state, last_good=sight.seen_last)
         if snapshot is not None:
             snapshots.append(snapshot)
-    state = replace(state, last_good=seen_last, waiting=(), suspect=())
+    state = replace(state, waiting=(), suspect=())
     outcome: Outcome = "first" if first else "changed" if snapshots else "unchanged"
     return Step(
         state,
@@ -391,7 +415,7 @@ def _advance(state: State, sight: _Sight, decisions: Decisions) -> tuple[State, 
     if state.number:
         frame = _Frame(state, sight, number)
         changes = (
-            *(frame.of_words(difference) for difference in words),
+            *frame.of_words(words),
             *(frame.of_initiative(difference, tracks) for difference in differences),
         )
     snapshot = Snapshot(
@@ -420,30 +444,40 @@ def _advance(state: State, sight: _Sight, decisions: Decisions) -> tuple[State, 
 def _matching(state: State, reading: Reading, at: _Place, decisions: Decisions) -> Matching:
     old = [track.initiative for track in state.present]
     departed = [track.initiative for track in state.departed]
-    return match(old, reading.initiatives, departed, _constraints(state, at.capture, decisions))
+    new = reading.initiatives
+    limits = constraints(state.present, state.departed, at.capture, new, decisions)
+    return match(old, new, departed, limits)
 
 
-def _constraints(state: State, capture: str, decisions: Decisions) -> Constraints:
+def constraints(
+    present: Sequence[Track],
+    departed: Sequence[Track],
+    capture: str,
+    new: Sequence[Initiative],
+    decisions: Decisions,
+) -> Constraints:
     """Decisions that name an initiative of this capture, as indices for the matching."""
-    present = {seen: index for index, track in enumerate(state.present) for seen in track.seen}
-    departed = {seen: index for index, track in enumerate(state.departed) for seen in track.seen}
+    pairs_here = (*decisions.same, *decisions.different)
+    if not any(capture in (left.capture, right.capture) for left, right in pairs_here):
+        return Constraints()
+    stood = {seen: index for index, track in enumerate(present) for seen in track.seen}
+    gone = {seen: index for index, track in enumerate(departed) for seen in track.seen}
+    here = {seen: index for index, seen in enumerate(observations_of(capture, new))}
 
     def links(
         pairs: Iterable[tuple[Observation, Observation]], where: dict[Observation, int]
     ) -> frozenset[tuple[int, int]]:
         both = [*pairs, *((right, left) for left, right in pairs)]
         return frozenset(
-            (where[left], right.ordinal)
-            for left, right in both
-            if right.capture == capture and left in where
+            (where[left], here[right]) for left, right in both if right in here and left in where
         )
 
     same, different = decisions.same, decisions.different
     return Constraints(
-        same=links(same, present),
-        different=links(different, present),
-        same_departed=links(same, departed),
-        different_departed=links(different, departed),
+        same=links(same, stood),
+        different=links(different, stood),
+        same_departed=links(same, gone),
+        different_departed=links(different, gone),
     )
 
 
@@ -455,14 +489,19 @@ def _tracks(
         pair.new: (state.departed if pair.restored else state.present)[pair.old]
         for pair in matching.pairs
     }
-    headings = [section.heading for section in sight.reading.sections for _ in section.initiatives]
+    reading = sight.reading
+    headings = [section.heading for section in reading.sections for _ in section.initiatives]
+    names = observations_of(sight.place.capture, reading.initiatives)
+    taken = {track.id for track in (*state.present, *state.departed)}
     tracks = []
-    for ordinal, initiative in enumerate(sight.reading.initiatives):
-        seen = Observation(sight.place.capture, ordinal)
-        before = came_from.get(ordinal)
+    for index, (initiative, seen) in enumerate(zip(reading.initiatives, names, strict=True)):
+        before = came_from.get(index)
         if before is None:
             track_id = short_id("i", [seen.capture, seen.ordinal])
-            tracks.append(Track(track_id, initiative, headings[ordinal], (seen,)))
+            while track_id in taken:  # another reader found something else by that name here
+                track_id = short_id("i", [track_id, "again"])
+            taken.add(track_id)
+            tracks.append(Track(track_id, initiative, headings[index], (seen,)))
             continue
         changed = bool(diff.kinds_of(before.initiative, initiative)) or before.left_at is not None
         remembered = changed or seen in decisions.marks
@@ -470,7 +509,7 @@ def _tracks(
             Track(
                 before.id,
                 initiative if changed else before.initiative,
-                headings[ordinal],
+                headings[index],
                 (*before.seen, seen) if remembered and seen not in before.seen else before.seen,
             )
         )
@@ -492,18 +531,22 @@ class _Frame:
     sight: _Sight
     number: int
 
-    def of_words(self, difference: diff.WordsDifference) -> Change:
-        parts = [self.sight.place.capture, "page", difference.field, difference.old_text]
-        return self._placed(
-            Change(
-                "page",
-                ("reworded",),
-                field=difference.field,
-                old_text=difference.old_text,
-                new_text=difference.new_text,
-                id=short_id("c", [*parts, difference.new_text]),
+    def of_words(self, differences: Iterable[diff.WordsDifference]) -> Iterable[Change]:
+        told: Counter[tuple[object, ...]] = Counter()
+        for one in differences:
+            said = (one.field, one.old_text, one.new_text)
+            twin = [told[said]] if told[said] else []  # two headings of the same words
+            told[said] += 1
+            yield self._placed(
+                Change(
+                    "page",
+                    ("reworded",),
+                    field=one.field,
+                    old_text=one.old_text,
+                    new_text=one.new_text,
+                    id=short_id("c", [self.sight.place.capture, "page", *said, *twin]),
+                )
             )
-        )
 
     def of_initiative(self, difference: diff.Difference, tracks: Sequence[Track]) -> Change:
         restored = "restored" in difference.kinds
@@ -512,12 +555,11 @@ class _Frame:
             old_track = self.state.present[difference.old_index]
         new_track = None if difference.new_index is None else tracks[difference.new_index]
         track = new_track or old_track
-        new_seen = None
-        if difference.new_index is not None:
-            new_seen = Observation(self.sight.place.capture, difference.new_index)
         old_seen = old_track.seen[-1] if old_track else None
-        if restored and new_track is not None:
-            old_seen = new_track.seen[-2]
+        new_seen = None
+        if new_track is not None:  # what changed or came was remembered here
+            new_seen = new_track.seen[-1]
+            old_seen = new_track.seen[-2] if restored else old_seen
         name = new_seen or old_seen
         parts: list[object] = [self.sight.place.capture, difference.kinds]
         parts += [name.capture, name.ordinal] if name else []

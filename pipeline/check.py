@@ -75,37 +75,47 @@ def tell_changes(
     subscriptions: Sequence[Subscription],
     *,
     now: datetime,
-    cause: Cause = "look",
+    everything: bool = False,
 ) -> None:
     """Queue what a derivation found, for those who want it, in the derivation's own transaction.
 
-    From here on the ids are published: they are bound to what was observed and stay for ever.
+    That is what our own looks found; `everything`: what imported captures show as well, as found
+    late. From here on the ids are published: they are bound to what was observed and stay for ever.
     """
     for note in derived.notes:
         facts.technical(conn, facts.Technical(now, note.code, note.text, page.key))
-    if not derived.changes:
+    wanted = derived.changes if everything else derived.news
+    if not wanted:
         return
-    publish(conn, page, derived.changes, now)
+    publish(conn, page, wanted, now)
     siblings = watch.siblings(conn, page.key)
     watch.make_due(conn, siblings, now)
-    tell(
-        conn,
-        PageInfo(page.key, page.id, page.name, page.url),
-        change_documents(conn, page, derived.changes),
-        cause=cause,
-        subscriptions=subscriptions,
-        now=now,
-        hold_until=now + HOLD if siblings and cause == "look" else None,
-    )
+    late = set(wanted) if everything else derived.late.intersection(wanted)
+    news: dict[Cause, list[Document]] = {"look": [], "late": []}
+    for document in change_documents(conn, page, wanted):
+        news["late" if document["id"] in late else "look"].append(document)
+    for cause, documents in news.items():
+        tell(
+            conn,
+            page_info(page),
+            documents,
+            cause=cause,
+            subscriptions=subscriptions,
+            now=now,
+            hold_until=now + HOLD if siblings and cause == "look" else None,
+        )
+
+
+def page_info(page: Watched) -> PageInfo:
+    """The page as messages name it."""
+    return PageInfo(page.key, page.id, page.name, page.url)
 
 
 def change_documents(conn: Connection, page: Watched, ids: Sequence[str]) -> list[Document]:
     """The contract's JSON of these changes of a page, in the contract's order."""
-    wanted = set(ids)
     return [
         change_document(one.change, page.id, one.life)
-        for one in record.stored_changes(conn, page.key)
-        if one.change.id in wanted
+        for one in record.stored_changes(conn, page.key, ids)
     ]
 
 

@@ -20,11 +20,11 @@ from monitor.extract import extract
 from monitor.model import Change, Decisions, Observation, Reading, Source
 from monitor.step import step
 from notifications.subscriptions import Subscription
-from pipeline.check import tell_changes
-from pipeline.derive import Derived, derive, derive_again, join_lives
-from pipeline.tell import Cause
+from pipeline.check import change_documents, page_info, tell_changes
+from pipeline.correct import Correction, put_right
+from pipeline.derive import Derived, derive, derive_again, publish
 from pipeline.watched import Watched
-from snapshots import derived, facts, watch
+from snapshots import derived, facts, history, watch
 from snapshots.database import Database
 
 
@@ -63,7 +63,7 @@ def accept(
     """Believe this capture whatever its signs; what it changed is told, marked as found late."""
     page = _page_of_capture(database, pages, capture)
     decision = signed.decision("accept", page=page.key, capture=capture)
-    return _settle(database, [page], decision, subscriptions, "look")
+    return _settle(database, [page], decision, subscriptions)
 
 
 def reject(
@@ -76,7 +76,7 @@ def reject(
     """Never believe this capture, nor the same content again, also where it was believed before."""
     page = _page_of_capture(database, pages, capture)
     decision = signed.decision("reject", page=page.key, capture=capture)
-    return _settle(database, [page], decision, subscriptions, "correction")
+    return _settle(database, [page], decision, subscriptions)
 
 
 def retry(
@@ -89,7 +89,7 @@ def retry(
     with database.write() as conn:
         watch.lock(conn, page.key)
         result = derive(conn, page, waiting_too=True)
-        tell_changes(conn, page, result, subscriptions, now=now, cause="late")
+        tell_changes(conn, page, result, subscriptions, now=now)
     return result
 
 
@@ -144,10 +144,11 @@ def same(
             raise UsageError(
                 f"{initiatives[0]} och {initiatives[1]} är redan samma insats: inget att besluta."
             )
-        earlier, later = _joint(left, right, initiatives)
-    decision = signed.decision("same", page=later.page, left=earlier.last, right=later.first)
-    touched = _pages(pages, (earlier.page, later.page))
-    return _settle(database, touched, decision, subscriptions, "correction")
+        page, one, other = _joint(left, right, initiatives)
+    decision = signed.decision("same", page=page, left=one, right=other)
+    keys = sorted({track.page for track in (*left, *right)})
+    touched = _pages(pages, keys)
+    return _settle(database, touched, decision, subscriptions)
 
 
 def different(
@@ -173,7 +174,7 @@ def different(
         "different", page=stored.page, left=found.old_seen, right=found.new_seen
     )
     touched = _pages(pages, (stored.page,))
-    return _settle(database, touched, decision, subscriptions, "correction")
+    return _settle(database, touched, decision, subscriptions)
 
 
 def undo(
@@ -197,7 +198,7 @@ def undo(
         keys = {what.page, *(one.page for one in found if one is not None)} - {None}
     decision = signed.decision("undo", page=what.page, undoes=number)
     touched = _pages(pages, tuple(key for key in keys if key is not None))
-    return _settle(database, touched, decision, subscriptions, "correction")
+    return _settle(database, touched, decision, subscriptions)
 
 
 def _settle(
@@ -205,7 +206,6 @@ def _settle(
     pages: Sequence[Watched],
     decision: facts.NewDecision,
     subscriptions: Sequence[Subscription],
-    cause: Cause,
 ) -> Settled:
     """The decision, what follows from it and what is to be told: one transaction."""
     with database.write() as conn:
@@ -213,23 +213,43 @@ def _settle(
             watch.lock(conn, page.key)
         number = facts.decide(conn, decision)
         results = [derive_again(conn, page) for page in pages]
-        for group in {page.group for page in pages}:
-            join_lives(conn, group)
         for page, result in zip(pages, results, strict=True):
-            tell_changes(conn, page, result, subscriptions, now=decision.at, cause=cause)
+            _tell(conn, page, result, subscriptions, decision.at)
     return Settled(number, tuple(results))
+
+
+def _tell(
+    conn: Connection,
+    page: Watched,
+    result: Derived,
+    subscriptions: Sequence[Subscription],
+    now: datetime,
+) -> None:
+    for note in result.notes:
+        facts.technical(conn, facts.Technical(now, note.code, note.text, page.key))
+    publish(conn, page, result.changes, now)
+    correction = Correction(
+        withdrawn=result.withdrawn,
+        back=change_documents(conn, page, result.back),
+        new=change_documents(conn, page, result.changes),
+        late=result.late,
+        filed=result.filed,
+    )
+    put_right(conn, page_info(page), correction, subscriptions, now)
 
 
 @dataclass(frozen=True, slots=True)
 class _Presence:
-    """A track from its first observation to its last, and when it stood on its page."""
+    """A track: where it was seen, in order, and when it stood on its page (half-open)."""
 
     track: str
     page: str
-    first: Observation
-    last: Observation
-    from_at: datetime
-    to_at: datetime | None
+    seen: tuple[tuple[datetime, Observation], ...]
+    stood: tuple[tuple[datetime, datetime | None], ...]
+
+    @property
+    def first_at(self) -> datetime:
+        return self.seen[0][0]
 
 
 def _tracks_of(conn: Connection, initiative: str) -> list[_Presence]:
@@ -237,12 +257,10 @@ def _tracks_of(conn: Connection, initiative: str) -> list[_Presence]:
         _Presence(
             summary.track,
             summary.page,
-            summary.observations[0][1],
-            summary.observations[-1][1],
-            summary.contents[0][0],
-            summary.contents[-1][1],
+            summary.observations,
+            tuple((start, end) for start, end, _ in summary.contents),
         )
-        for summary in derived.tracks_of_life(conn, initiative)
+        for summary in derived.tracks_of_life(conn, _life_named(conn, initiative))
     ]
     if not found:
         raise UsageError(
@@ -251,22 +269,36 @@ def _tracks_of(conn: Connection, initiative: str) -> list[_Presence]:
     return found
 
 
+def _life_named(conn: Connection, initiative: str) -> str:
+    """The initiative of that id today: ids that were told once stay, whatever was joined since."""
+    found = history.lives_named(conn, initiative)
+    return found[0] if len(found) == 1 and initiative.startswith("i-") else initiative
+
+
 def _joint(
     left: Sequence[_Presence], right: Sequence[_Presence], names: tuple[str, str]
-) -> tuple[_Presence, _Presence]:
-    """The two presences a decision binds: on one page where the lives meet there, else any two."""
-    for one in left:
-        for other in right:
-            if one.page != other.page:
-                continue
-            earlier, later = sorted((one, other), key=lambda presence: presence.from_at)
-            if earlier.to_at is None or earlier.to_at > later.from_at:
-                raise UsageError(
-                    f"{names[0]} och {names[1]} står på sidan samtidigt: de kan inte vara samma."
-                )
-            return earlier, later
-    earlier, later = sorted((left[0], right[0]), key=lambda presence: presence.from_at)
-    return earlier, later
+) -> tuple[str, Observation, Observation]:
+    """(page, observation, observation) that a decision binds: on one page where the lives meet
+    there, as near in time as they come; else any two."""
+    here = [(one, other) for one in left for other in right if one.page == other.page]
+    for one, other in here:
+        if _stood_together(one, other):
+            raise UsageError(
+                f"{names[0]} och {names[1]} står på sidan samtidigt: de kan inte vara samma."
+            )
+    pairs = [sorted(pair, key=lambda one: (one.first_at, one.track)) for pair in here]
+    pairs = pairs or [sorted((left[0], right[0]), key=lambda one: (one.first_at, one.track))]
+    earlier, later = max(pairs, key=lambda pair: (pair[0].first_at, pair[1].track))
+    before = [seen for at, seen in earlier.seen if at < later.first_at]
+    return later.page, before[-1] if before else earlier.seen[0][1], later.seen[0][1]
+
+
+def _stood_together(one: _Presence, other: _Presence) -> bool:
+    return any(
+        (end is None or start_too < end) and (end_too is None or start < end_too)
+        for start, end in one.stood
+        for start_too, end_too in other.stood
+    )
 
 
 def _page_of_capture(database: Database, pages: Pages, capture: str) -> Watched:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from sqlalchemy import Connection
 
@@ -22,13 +23,22 @@ from pipeline.watched import Watched
 from snapshots import derived, facts
 from snapshots.derived import Cursor, StoredChange
 
+Place: TypeAlias = tuple[datetime, str]
+"""Where a look stands in a page's history: its time and its capture's id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Derived:
     """What a derivation came to.
 
-    `outcome` and `reasons` are those of the last look folded (None where there was none to fold);
-    `changes` the ids of the changes that were not there before, in the contract's order.
+    `outcome` and `reasons` are those of the last look folded (None where there was none to fold),
+    but a change found on the way is one. `changes` are the ids of the changes that were not there
+    before, in the contract's order. Of these `news` are what people are to be told of: found by our
+    own looks (`filed` by imported captures) and never folded before. `late`: found in looks that
+    had been folded before, because their reading could not be trusted then.
+
+    `withdrawn` and `back` are the ids of changes that were told before and that history no longer
+    holds, or holds again.
     """
 
     outcome: Outcome | None
@@ -38,6 +48,11 @@ class Derived:
     notes: tuple[Reason, ...]
     number: int | None
     first: bool = False
+    news: tuple[str, ...] = ()
+    late: frozenset[str] = frozenset()
+    filed: frozenset[str] = frozenset()
+    withdrawn: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
 
 
 def derive(conn: Connection, page: Watched, *, waiting_too: bool = False) -> Derived:
@@ -46,63 +61,62 @@ def derive(conn: Connection, page: Watched, *, waiting_too: bool = False) -> Der
     `waiting_too`: read what waits since the last good look again, with today's reader.
     """
     state, cursor = derived.load(conn, page.key, whole=False)
-    if cursor.stale:
+    if cursor.stale or (cursor.at is None and facts.anchors(conn, page.key, "change")):
         return derive_again(conn, page)
-    first = not state.number
     fold = _Fold(conn, page, state, cursor)
     if state.reader not in ("", page.reader.id) or waiting_too:
         fold.read_again()
-    for look in facts.looks(conn, page.key, after=fold.cursor.after):
-        fold.take(look)
-    if fold.snapshots:
+    fold.run()
+    if fold.has_moved:
         join_lives(conn, page.group)
-    return Derived(
-        outcome=fold.last.outcome if fold.last else None,
-        reasons=fold.last.reasons if fold.last else (),
-        changes=tuple(fold.changes),
-        snapshots=fold.snapshots,
-        notes=tuple(fold.notes),
-        number=fold.state.number or None,
-        first=first and fold.state.number > 0,
-    )
+    return fold.result()
 
 
-def derive_again(conn: Connection, page: Watched) -> Derived:
-    """Drop what was derived of the page and fold all its captures anew.
+def derive_again(conn: Connection, page: Watched, *, until: Place | None = None) -> Derived:
+    """Drop what was derived of the page and fold all its captures anew, or those `until` a place.
 
     Ids that were told are given back to the changes that mean the same. `changes` are those that
     were neither there before nor ever told; `snapshots` may be negative.
     """
     before = {one.change.id for one in derived.stored_changes(conn, page.key)}
-    snapshots_before = derived.load(conn, page.key, whole=False)[0].number
+    _, cursor = derived.load(conn, page.key, whole=False)
     derived.drop(conn, page.key)
-    result = derive(conn, page)
+    fold = _Fold(conn, page, State(), Cursor(), known=cursor.after)
+    fold.run(until)
+    join_lives(conn, page.group)
     told = _told(conn, page)
     own = [_as_told(one) for one in derived.stored_changes(conn, page.key)]
     renamed = published_ids(own, told)
     derived.rename_changes(conn, renamed)
-    anchored = {one.id for one in told}
     now = [renamed.get(one.id, one.id) for one in own]
-    new = tuple(change for change in now if change not in before and change not in anchored)
-    return replace(result, changes=new, snapshots=result.snapshots - snapshots_before)
-
-
-def withdrawn(conn: Connection, page: Watched) -> tuple[str, ...]:
-    """Ids of changes that were told and that today's history no longer holds."""
-    held = {one.change.id for one in derived.stored_changes(conn, page.key)}
-    return tuple(told.id for told in _told(conn, page) if told.id not in held)
+    anchored = {one.id for one in told}
+    new = tuple(one for one in now if one not in before and one not in anchored)
+    held = set(now)
+    late = frozenset(renamed.get(one, one) for one in fold.late)
+    filed = frozenset(renamed.get(one, one) for one in fold.filed)
+    result = fold.result()
+    return replace(
+        result,
+        changes=new,
+        snapshots=result.snapshots - cursor.state.number,
+        news=tuple(one for one in new if one not in late and one not in filed),
+        late=late,
+        filed=filed,
+        withdrawn=tuple(one.id for one in told if one.id in before and one.id not in held),
+        back=tuple(one for one in now if one in anchored and one not in before),
+    )
 
 
 def publish(conn: Connection, page: Watched, changes: Sequence[str], now: datetime) -> None:
     """Bind the ids of these changes, and of their initiatives, to what was observed: they stay."""
-    wanted = set(changes)
-    found = [one for one in derived.stored_changes(conn, page.key) if one.change.id in wanted]
+    found = derived.stored_changes(conn, page.key, changes)
     births = derived.births(conn, [one.change.track for one in found if one.change.track])
     rows = []
     for one in found:
-        seen = one.change.new_seen or one.change.old_seen or Observation("", -1)
         told = _as_told(one)
-        rows.append(facts.Anchor(told.id, "change", page.key, seen, now, told.meaning, told.before))
+        content = f"{told.meaning} {'+'.join(one.change.kinds)}"
+        seen = told.seen or _NOWHERE
+        rows.append(facts.Anchor(told.id, "change", page.key, seen, now, content, told.before))
     for life, born in births.values():
         rows.append(facts.Anchor(life, "initiative", page.key, born, now))
     facts.anchor(conn, rows)
@@ -119,44 +133,63 @@ def join_lives(conn: Connection, group: str) -> None:
 
 @dataclass(slots=True)
 class _Fold:
-    """One page's fold under way: the state, and what it has come to since it began."""
+    """One page's fold under way: the state, and what it has come to since it began.
+
+    `known`: up to there the page had been folded before. Looks that moved nothing but the cursor
+    are kept together, by the last of them.
+    """
 
     conn: Connection
     page: Watched
     state: State
     cursor: Cursor
+    known: Place | None = None
+    has_moved: bool = False
     changes: list[str] = field(default_factory=list)
+    late: set[str] = field(default_factory=set)
+    filed: set[str] = field(default_factory=set)
     snapshots: int = 0
     notes: list[Reason] = field(default_factory=list)
     last: Step | None = None
+    _was_new: bool = field(init=False)
     _decided: Decisions | None = None
+    _quiet: tuple[Look, Step] | None = None
+    _quiet_looks: int = 0
 
-    @property
-    def decided(self) -> Decisions:
-        if self._decided is None:
-            self._decided = facts.decisions(self.conn, self.page.key)
-        return self._decided
+    def __post_init__(self) -> None:
+        self._was_new = not self.state.number
+
+    def run(self, until: Place | None = None) -> None:
+        """Fold the looks after the cursor."""
+        for look in facts.looks(self.conn, self.page.key, after=self.cursor.after):
+            if until is not None and (look.at, look.id) > until:
+                break
+            self.take(look)
+        self._keep_quiet_ones()
 
     def take(self, look: Look) -> None:
         """Fold one look and keep what it came to."""
         reader = self.page.reader
-        wanted = needs_body(self.state, look, reader, self.decided)
+        wanted = needs_body(self.state, look, reader, self._decisions())
         if wanted or self.state.waiting:
             self._load_whole()
         body = facts.body(self.conn, look) if wanted else None
-        self.last = step(self.state, look, body, reader, self.decided)
-        self.cursor = derived.save(self.conn, self.page.key, look, self.last, self.cursor)
+        before = self.state
+        self.last = step(before, look, body, reader, self._decisions())
         self.state = self.last.state
-        self.snapshots += len(self.last.snapshots)
-        self.notes.extend(self.last.notes)
-        for snapshot in self.last.snapshots:
-            self.changes.extend(change.id for change in snapshot.changes)
+        if _is_quiet(before, look, self.last):
+            self._quiet, self._quiet_looks = (look, self.last), self._quiet_looks + 1
+            return
+        self._keep_quiet_ones()
+        self.cursor = derived.save(self.conn, self.page.key, look, self.last, self.cursor)
+        self._count(look, self.last)
 
     def read_again(self) -> None:
         """After an upgrade or with a new profile: read the current snapshot's capture again first,
         and what waits as if it came now. What that changes is technical and told to nobody."""
         self._load_whole()
         key, reader = self.page.key, self.page.reader
+        self.known = self.cursor.after
         if self.state.capture is None:  # nothing was ever believed: begin again with this reader
             derived.drop(self.conn, key)
             self.state, self.cursor = derived.load(self.conn, key)
@@ -164,28 +197,96 @@ class _Fold:
         look = facts.look(self.conn, self.state.capture, key)
         if look is None:
             raise StoreError(f"{self.state.capture}: hämtningen saknas i databasen. Kör verify.")
-        state, snapshot = rebase(self.state, look, facts.body(self.conn, look), reader)
+        body = facts.body(self.conn, look)
+        state, snapshot = rebase(self.state, look, body, reader, self._decisions())
         if snapshot is not None:
             text = f"Sidan {self.page.id} läses annorlunda sedan läsaren eller profilen ändrats."
             self.notes.append(Reason("reader", text, detail=reader.id))
-        if self.state.suspect and state.last_good is not None:
+            self.has_moved = True
+        if self.state.suspect and self.state.last_good is not None:
             state = replace(state, body=None, suspect=(), waiting=())
-            self.cursor = replace(self.cursor, at=state.last_good, capture=_AFTER_ALL)
+            self._go_back_to(self.state.last_good)
         self.cursor = derived.save_rebased(self.conn, key, state, snapshot, self.cursor)
         self.state = state
 
+    def _go_back_to(self, moment: datetime) -> None:
+        again = facts.looks(self.conn, self.page.key, after=(moment, _LAST))
+        count = sum(1 for look in again if self.known and (look.at, look.id) <= self.known)
+        self.cursor = derived.rewind(self.conn, self.page.key, self.cursor, moment, count)
+
+    def result(self) -> Derived:
+        """What it came to, where nothing was there before."""
+        outcome = self.last.outcome if self.last else None
+        is_first = self._was_new and self.state.number > 0
+        if outcome == "unchanged" and self.snapshots:  # a killed look's change, found by this one
+            outcome = "first" if is_first else "changed"
+        return Derived(
+            outcome=outcome,
+            reasons=self.last.reasons if self.last else (),
+            changes=tuple(self.changes),
+            snapshots=self.snapshots,
+            notes=tuple(self.notes),
+            number=self.state.number or None,
+            first=is_first,
+            news=tuple(one for one in self.changes if one not in self.filed),
+            late=frozenset(self.late),
+            filed=frozenset(self.filed),
+        )
+
+    def _count(self, look: Look, came: Step) -> None:
+        ids = [change.id for snapshot in came.snapshots for change in snapshot.changes]
+        self.changes.extend(ids)
+        self.snapshots += len(came.snapshots)
+        self.has_moved |= bool(came.snapshots)
+        self.notes.extend(came.notes)
+        if look.source != "look":
+            self.filed.update(ids)
+        if self.known is not None and (look.at, look.id) <= self.known:
+            self.late.update(ids)
+
+    def _keep_quiet_ones(self) -> None:
+        """A crash before this costs nothing: those looks are folded again."""
+        if self._quiet is None:
+            return
+        look, came = self._quiet
+        cursor = replace(self.cursor, looks=self.cursor.looks + self._quiet_looks - 1)
+        self.cursor = derived.save(self.conn, self.page.key, look, came, cursor)
+        self._quiet, self._quiet_looks = None, 0
+
+    def _decisions(self) -> Decisions:
+        if self._decided is None:
+            self._decided = facts.decisions(self.conn, self.page.key)
+        return self._decided
+
     def _load_whole(self) -> None:
         if not self.cursor.whole:
+            self._keep_quiet_ones()
             self.state, self.cursor = derived.load(self.conn, self.page.key)
 
 
-_AFTER_ALL = "~"
-"""Sorts after every capture id: the cursor stands behind all looks of its moment."""
+def _is_quiet(before: State, look: Look, came: Step) -> bool:
+    """Whether a look moved the cursor and nothing that is kept elsewhere."""
+    if came.state.present is not before.present or came.state.departed is not before.departed:
+        return False
+    if came.outcome == "quarantined":  # again, and for the same reasons
+        return look.body == before.body and came.reasons == before.suspect
+    return came.outcome in ("unchanged", "failed") and not came.released
+
+
+_NOWHERE = Observation("", -1)
+_LAST = "~"
+"""Sorts after every capture id."""
 
 
 def _told(conn: Connection, page: Watched) -> list[Told]:
-    anchors = facts.anchors(conn, page=page.key, kind="change")
-    return [Told(one.id, one.content, one.before) for one in anchors if one.before is not None]
+    found = []
+    for one in facts.anchors(conn, page=page.key, kind="change"):
+        if one.before is None:
+            continue
+        meaning, _, kinds = one.content.partition(" ")
+        seen = one.seen if one.seen != _NOWHERE else None
+        found.append(Told(one.id, meaning, one.before, frozenset(kinds.split("+")), seen))
+    return found
 
 
 def _as_told(one: StoredChange) -> Told:
@@ -194,4 +295,5 @@ def _as_told(one: StoredChange) -> Told:
     meaning = meaning_of(change.kinds, change.old, change.new, words)
     if change.before is None:
         raise ValueError(f"{change.id} is on record without a time")
-    return Told(change.id, meaning, change.before)
+    seen = change.new_seen or change.old_seen
+    return Told(change.id, meaning, change.before, frozenset(change.kinds), seen)

@@ -52,7 +52,9 @@ def _rebuild(conn: Connection, pages: list[Watched], now: datetime) -> Rebuilt:
     for page in pages:
         watch.lock(conn, page.key)
         before = _meanings(conn, page)
-        derive_again(conn, page)
+        # A look that no check has derived yet is left to the next one, which tells what it shows.
+        _, cursor = derived.load(conn, page.key, whole=False)
+        derive_again(conn, page, until=cursor.after)
         after = _meanings(conn, page)
         for side, left in (("new", after - before), ("gone", before - after)):
             for (kind, _, _), count in left.items():

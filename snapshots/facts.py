@@ -569,6 +569,7 @@ def _as_look(capture: Capture) -> Look:
         failure=failure,
         content_type=capture.content_type,
         url=capture.final_url,
+        source=capture.source,
     )
 
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from html import escape
 
-from monitor.model import Decisions, Look, Observation, Reason
+from monitor.model import Decisions, Look, Reason
 from monitor.profile import BUILTIN
-from monitor.step import Reader, State, Step, rebase, step
+from monitor.step import Reader, State, Step, observations_of, rebase, step
 
 START = datetime(2026, 1, 5, 7, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -307,7 +307,7 @@ def test_a_marked_observation_is_remembered_by_its_track_though_nothing_changed_
     seen = Page()
     seen.look(page(items(), note="a"))
     seen.look(page(items(), note="b"))
-    mark = Observation("k-1", 5)
+    mark = observations_of("k-1", [track.initiative for track in seen.state.present])[5]
     seen.again(Decisions(marks=frozenset({mark})))
     (holder,) = [track for track in seen.state.present if mark in track.seen]
     assert holder.id == seen.state.present[5].id
@@ -318,7 +318,7 @@ def test_another_reader_reads_the_last_snapshot_again_first_and_makes_no_change_
     body = page(items())
     seen.look(body)
     look, _ = seen.log[0]
-    state, snapshot = rebase(seen.state, look, body, Reader("second", READER.profile))
+    state, snapshot = rebase(seen.state, look, body, Reader("second", READER.profile), Decisions())
     assert snapshot is None
     assert state.reader == "second"
     assert [track.id for track in state.present] == [track.id for track in seen.state.present]

@@ -13,17 +13,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.model import Initiative, Kind, short_id
+from monitor.model import Initiative, Kind, Observation, short_id
 from monitor.text import same_key
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A change by its id, its meaning (`meaning_of`) and when it was first seen."""
+    """A change by its id, its meaning (`meaning_of`) and when it was first seen.
+
+    `kinds` and `seen` (the observation of what was new, or of what left) where they are known.
+    """
 
     id: str
     meaning: str
     before: datetime
+    kinds: frozenset[Kind] = frozenset()
+    seen: Observation | None = None
 
 
 def meaning_of(
@@ -51,28 +56,33 @@ def published_ids(derived: Iterable[Told], anchored: Iterable[Told]) -> Mapping[
     """Own id -> id that was told, for each derived change that was told under another id.
 
     Independent of the order of both. Where a change happened several times (A -> B -> A -> B),
-    those nearest in time belong together.
+    those nearest in time belong together. What is left belongs to the change that showed the same
+    initiative at the same place, and says no more than was told: a look that was imported between
+    two others cuts an edit in two, and the told one's end is still there.
     """
-    waiting: defaultdict[str, list[Told]] = defaultdict(list)
     kept = {told.id: told for told in anchored}
-    renamed: dict[str, str] = {}
-    left: list[Told] = []
-    taken: set[str] = set()
-    for change in derived:
-        if change.id in kept:
-            taken.add(change.id)
-        else:
-            left.append(change)
+    own = list(derived)
+    taken = {change.id for change in own if change.id in kept}
+    left = [change for change in own if change.id not in kept]
+    waiting: defaultdict[object, list[Told]] = defaultdict(list)
     for told in kept.values():
-        if told.id not in taken:
-            waiting[told.meaning].append(told)
-    candidates = sorted(
-        (abs(told.before - change.before), change.before, change.id, told.id)
+        waiting[told.meaning].append(told)
+        if told.seen is not None:
+            waiting[told.seen].append(told)
+    candidates = [
+        (0, abs(told.before - change.before), change.before, change.id, told.id)
         for change in left
         for told in waiting[change.meaning]
-    )
-    for _, _, own, told_id in candidates:
-        if own not in renamed and told_id not in taken:
-            renamed[own] = told_id
+    ]
+    candidates += [
+        (1, abs(told.before - change.before), change.before, change.id, told.id)
+        for change in left
+        for told in waiting[change.seen]
+        if change.kinds <= told.kinds
+    ]
+    renamed: dict[str, str] = {}
+    for *_, name, told_id in sorted(candidates):
+        if name not in renamed and told_id not in taken:
+            renamed[name] = told_id
             taken.add(told_id)
     return renamed

@@ -432,8 +432,8 @@ class _Trip:
             self._fail(
                 TryLater(
                     "robots_unreachable",
-                    f"{trouble}; så länge {name} inte går att läsa hämtas ingenting från värden, "
-                    f"och det prövas igen{_when(robots.retry_after_seconds)}",
+                    f"{trouble}; utan robots.txt hämtas ingenting från värden, och det prövas "
+                    f"igen{_when(robots.retry_after_seconds)}",
                     retry_after_seconds=robots.retry_after_seconds,
                 )
             )

@@ -56,6 +56,17 @@ class Installation:
             )
         return self.pages[page_id]
 
+    def remembered(self, page_id: str) -> str:
+        """The key of a page that is configured, or was: a page left out keeps its history."""
+        from snapshots import watch
+
+        if page_id not in self.pages:
+            with self.database.read() as conn:
+                retired = {row.id: row.key for row in watch.all_pages(conn, retired=True)}
+            if page_id in retired:
+                return retired[page_id]
+        return self.page(page_id).key
+
     @property
     def by_key(self) -> dict[str, Watched]:
         """The pages by the key that carries their history."""
@@ -104,6 +115,7 @@ def look_out(installation: Installation, *, holder: str) -> World:
         pause_seconds=fetch.pause_seconds,
         holder=holder,
         clock=installation.clock,
+        lease_seconds=max(60.0, fetch.timeout_seconds + 30.0),
         runs=runs,
     )
     fetcher = Fetcher(rules, gate=gate, clock=installation.clock)

@@ -45,17 +45,19 @@ def show(
 
     settings = session(context).settings()
     with install(settings) as installation:
-        chosen = installation.page(page)
+        key = installation.remembered(page)
+        known = installation.pages.get(page)
+        language = known.profile.language if known else settings.worker.language
         then = inclusive(as_of, settings.zone, "--as-of") if as_of else None
         with installation.database.read() as conn:
-            shown = history.show(conn, chosen.key, then)
+            shown = history.show(conn, key, then)
     if shown is None:
         when = "från den tiden" if as_of else "än"
         note(f"{page}: ingen version finns {when}; sidan har inte setts då")
         if as_json:
-            print_json(unseen_document(page, chosen.profile.language))
+            print_json(unseen_document(page, language))
         return 1
-    document = show_document(page, shown, chosen.profile.language)
+    document = show_document(page, shown, language)
     if as_json:
         print_json(document)
     else:
@@ -93,7 +95,7 @@ def changes(
     if unknown:
         raise UsageError(f"--kind: «{unknown[0]}» finns inte; här finns {', '.join(KINDS)}")
     with install(settings) as installation:
-        keys = [installation.page(page).key] if page else None
+        keys = [installation.remembered(page)] if page else None
         with installation.database.read() as conn:
             found = history.changes(
                 conn,

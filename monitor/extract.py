@@ -97,11 +97,41 @@ class Page:
         self.known = known
         self.survey: Survey = survey(outline, profile)
         self.quiet = self.survey.quiet
-        self.stop = self.survey.stop
+        self.stop = self._end_of_content()
+        self.title, self.start = self._title()
         self.rises = [block.rise for block in outline.blocks]
         self.learned: list[tuple[Pattern, bool]] = []
         self.unknown_statuses: list[str] = []
         self.known_blocks = self._known_blocks()
+
+    def _end_of_content(self) -> int:
+        """Without `<main>`, the content ends with the element that holds title and headings."""
+        stop, headings = self.survey.stop, self.survey.headings
+        if self.outline.area != "body" or not headings or not self.outline.start:
+            return stop
+        first = self.outline.start - 1
+        last = headings[-1].block
+        depth = min(block.rise for block in self.blocks[first + 1 : last + 1])
+        if not depth:
+            return stop
+        for number in range(last + 1, stop):
+            if self.blocks[number].rise < depth:
+                return number
+        return stop
+
+    def _title(self) -> tuple[str, int]:
+        """The h1, else a heading above the sections' level, else what the document calls itself."""
+        if self.outline.title or not self.survey.headings:
+            return self.outline.title, self.outline.start
+        first = self.survey.headings[0].block
+        level = self.blocks[first].level or 7
+        for number in range(self.outline.start, first):
+            if 0 < self.blocks[number].level < level:
+                return self.blocks[number].text, number + 1
+        name = self.outline.document_title
+        for mark in (" - ", " | ", " – ", " • "):
+            name = name.rsplit(mark, 1)[0]
+        return name, self.outline.start
 
     @property
     def found_anything(self) -> bool:
@@ -113,9 +143,7 @@ class Page:
             return frozenset()
         titles = {initiative.title for initiative in self.known}
         return frozenset(
-            number
-            for number in range(self.outline.start, self.stop)
-            if self.blocks[number].text in titles
+            number for number in range(self.start, self.stop) if self.blocks[number].text in titles
         )
 
     # -- reading
@@ -136,9 +164,10 @@ class Page:
             for unit in self._trimmed(found):
                 taken.add(unit.title)
                 taken.update(unit.after)
+                taken.update(n for n in unit.before if self.blocks[n].bare)
                 initiatives.append(self._initiative(unit, ordinals, place, heading))
             if found.units:
-                first = min(first, found.units[0].title)
+                first = min(first, found.units[0].title, *found.units[0].before)
             if heading is not None:
                 sections.append(Section(heading.text, heading.status, tuple(initiatives)))
             else:
@@ -147,7 +176,7 @@ class Page:
         intro, unclaimed = self._rest(taken, first)
         language = (outline.language or self.profile.language).replace("_", "-").split("-")[0]
         return Reading(
-            title=outline.title,
+            title=self.title,
             intro=tuple(intro),
             language=language.lower(),
             sections=tuple(self._named_by_known(sections)),
@@ -161,7 +190,7 @@ class Page:
         if not headings:
             if not self.survey.labelled:
                 return []
-            span = replace(self._span(self.outline.start, self.stop), labels=self._single_labels())
+            span = replace(self._span(self.start, self.stop), labels=self._single_labels())
             return [_Part(None, span, parse(span, (), self.known_blocks))]
         ends = [*(heading.block for heading in headings[1:]), self.stop]
         spans = [self._span(h.block + 1, end) for h, end in zip(headings, ends, strict=True)]
@@ -221,7 +250,7 @@ class Page:
         taken = {unit.title for part in parts for unit in part.found.units}
         taken.update(part.heading.block for part in parts if part.heading is not None)
         found = []
-        for number in range(self.outline.start, self.stop):
+        for number in range(self.start, self.stop):
             block = self.blocks[number]
             if level:
                 like = 1 < block.level <= level
@@ -248,9 +277,7 @@ class Page:
         best: list[_Part] = []
         best_cost = 9.0
         for level in range(2, 6):
-            numbers = [
-                n for n in range(self.outline.start, self.stop) if self.blocks[n].level == level
-            ]
+            numbers = [n for n in range(self.start, self.stop) if self.blocks[n].level == level]
             parts = []
             learned: list[tuple[Pattern, bool]] = []
             for number, end in itertools.pairwise([*numbers, self.stop]):
@@ -333,6 +360,8 @@ class Page:
                 paragraphs.append(rest)
         elif unit.title in self.survey.badges:
             title = self.survey.badges[unit.title][1]
+        elif block.tail is not None and is_control(block.tail.text):
+            title = block.tail.rest
         if "\n" in title:
             title = title.replace("\n", " ")
         if ordinals.count:
@@ -367,7 +396,7 @@ class Page:
     def _rest(self, taken: set[int], first: int) -> tuple[list[str], list[str]]:
         """(intro, unclaimed): what no initiative took and no named rule leaves out."""
         intro, unclaimed = [], []
-        for number in range(self.outline.start, self.stop):
+        for number in range(self.start, self.stop):
             if number in taken or number in self.quiet:
                 continue
             block = self.blocks[number]

@@ -372,6 +372,8 @@ def _is_flat(span: Span, titles: Sequence[int], reach: _Reach, pattern: Pattern)
     next_to = count(reach.beside)
     if next_to == 0:
         return False
+    if all(span.blocks[t].depth == d for t, d in zip(titles, reach.depths, strict=True)):
+        return True  # titles without an element of their own: nothing can be inside
     within = count(reach.inside) if not pattern.lead else len(titles) - next_to
     return within == 0 or next_to > within or (next_to >= 2 and next_to >= 0.3 * len(titles))
 
@@ -456,7 +458,8 @@ def _cost(
             marked += _has_titles_inside(span, unit, depth, title_marked)
     if linked < count:
         bad += linked
-    cost = (bad + 0.7 * front + 0.5 * marked) / count + _looseness(span, count, left)
+    front_weight = 0.2 if title_marked else 0.7
+    cost = (bad + front_weight * front + 0.5 * marked) / count + _looseness(span, count, left)
     if not learned:
         cost += 0.25 * (1 - with_content / count) + 0.5 * (sentences / count)
         if count == 1 and span.end - span.first > 4:

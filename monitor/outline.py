@@ -324,7 +324,14 @@ class _Scribe:
                         if len(self.blocks) > written:
                             where = where._replace(rise=where.depth)
                 return
-        self._write_span(where, 0, len(pieces))
+        first = 0
+        for last in _double_breaks(pieces):
+            written = len(self.blocks)
+            self._write_span(where, first, last)
+            if len(self.blocks) > written:
+                where = where._replace(rise=where.depth)
+            first = last
+        self._write_span(where, first, len(pieces))
 
     def _drop_loose_marks(self) -> None:
         """«Länk till annan webbplats» right after a link, outside its element."""
@@ -394,6 +401,22 @@ class _Where(NamedTuple):
     look: str
     level: int
     ref: str | None
+
+
+def _double_breaks(pieces: list[str]) -> list[int]:
+    """Where an empty line ends a paragraph: a block after it begins there."""
+    if pieces.count(BREAK) < 2:
+        return []
+    found: list[int] = []
+    breaks = 0
+    for number, piece in enumerate(pieces):
+        if piece == BREAK:
+            breaks += 1
+        elif piece and not piece.isspace():
+            if breaks >= 2:
+                found.append(number)
+            breaks = 0
+    return found
 
 
 def _may_end(text: str) -> bool:

@@ -161,8 +161,8 @@ class _Surveyor:
         rule = words.rules.get(key)
         if rule is not None:
             status = self.profile.sections[rule].status
-            self.found.append(Heading(number, block.text, status, rule, self.rank(block)))
-        elif key in words.stops and self.rank(block) <= 2:
+            self.found.append(Heading(number, block.text, status, rule, self.rank(number)))
+        elif key in words.stops and self.rank(number) <= 2:
             self.stops.append(number)
         if rule is None and "/td" in block.look:
             rule = words.statuses.get(key)
@@ -188,18 +188,31 @@ class _Surveyor:
         elif not block.level:
             self.labels[number] = value
 
-    def rank(self, block: Block) -> int:
+    def rank(self, number: int) -> int:
         """How much a block with a section's words looks like a heading: 0 surely, 9 not at all."""
+        block = self.blocks[number]
         parts = block.look.split("/")
         if block.level or parts[-1] in _HEADS or "summary" in parts or "tab" in parts:
             return 0
         if block.links:
             return 4 if block.ref else 9
+        if parts[-1] == "li" and self.opens_list(number):
+            return 3
         if parts[-1] in ("td", "dd", "li") or "td" in parts[-3:]:
             return 5
         if self.outline.kind == "html" and not _UNITS.isdisjoint(parts[-4:]):
             return 3
         return 1 if parts[-1] in ("strong", "b") else 2
+
+    def opens_list(self, number: int) -> bool:
+        """Whether a list item's own text stands above a list inside the item."""
+        block = self.blocks[number]
+        after = self.blocks[number + 1] if number + 1 < len(self.blocks) else None
+        return (
+            after is not None
+            and after.rise >= block.depth
+            and "li" in after.look[len(block.look) :].split("/")
+        )
 
     # -- what was found
 
@@ -242,6 +255,8 @@ class _Surveyor:
         elements = self.outline.elements
         units: dict[int, list[int]] = {}
         for number in self.exact:
+            if self.opens_list(number):
+                continue
             for element in reversed(elements.path(self.blocks[number].place)):
                 if elements.tags[element] in _UNITS and self.outline.kind == "html":
                     units.setdefault(element, []).append(number)

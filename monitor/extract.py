@@ -27,6 +27,7 @@ from monitor.text import same_key
 
 READER_VERSION = "1"
 """Changes whenever the same bytes could be read otherwise."""
+_BULLETS = "•▪◦‣●○■□"
 
 
 def extract(source: Source, profile: Profile, known: Sequence[Initiative] = ()) -> Reading:
@@ -364,6 +365,8 @@ class Page:
             title = block.tail.rest
         if "\n" in title:
             title = title.replace("\n", " ")
+        if title[:1] in _BULLETS:
+            title = title.lstrip(_BULLETS + " \u00a0")
         if ordinals.count:
             title = ordinals.without(title)
         for link in block.links:
@@ -374,7 +377,10 @@ class Page:
         for number in unit.after:
             content = self.blocks[number]
             if not content.bare:
-                paragraphs.append(content.text)
+                text = content.text
+                if text[:1] in _BULLETS:
+                    text = text.lstrip(_BULLETS + " \u00a0")
+                paragraphs.append(text)
             for link in content.links:
                 links.append(_link(link, place))
         status = heading.status if heading is not None else self._status(unit)

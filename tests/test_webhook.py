@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from monitor.fetch import Fetcher
 from notifications import channels
+from notifications.channels import Message
+from notifications.digest import gather
+from notifications.webhook import body_of
 from snapshots.database import Database
 from tests.support.hooks import SECRET, Hook, poster
-from tests.support.telling import START, Town, by_hook, change, initiative
+from tests.support.telling import (
+    START,
+    Town,
+    by_hook,
+    change,
+    initiative,
+    link,
+    message,
+    page_change,
+    telling,
+)
 from tests.support.web import Asked, RawServer, Served, saying
 
 OTHER = "whsec_" + "ZW4gYW5uYW4gbnlja2VsIGkgR3JhbnZpaw=="
@@ -225,3 +240,42 @@ def test_the_timestamp_of_a_try_is_when_it_was_made(sqlite_store: Database, door
         here.deliver(datetime(2031, 1, 1, tzinfo=UTC))
         stamp = int(hook.log[0].headers["webhook-timestamp"])
         assert abs(stamp - time.time()) < 60, "or no receiver would take it"
+
+
+def test_what_is_posted_follows_the_published_schema() -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    schema = json.loads((Path(__file__).parents[1] / "docs" / "webhook.schema.json").read_text())
+    judge = jsonschema.Draft202012Validator(schema)
+    judge.check_schema(schema)
+    planned, built = initiative(), initiative(status="ongoing")
+    back = change(built, planned, number=3, at=START + timedelta(hours=1))
+    told = [
+        telling(one)
+        for one in (
+            change(None, initiative(links=[link("Mer", None)]), of="i-2"),
+            change(planned, None, of="i-3"),
+            change(planned, built),
+            back,
+            page_change("intro", "Vi bygger", "Vi bygger nu"),
+        )
+    ]
+    told += [telling(change(planned, built, of="i-4"), cause) for cause in ("late", "correction")]
+    incident = {
+        "what": "opened",
+        "incident": "x-1",
+        "subject": "Omsorg i Granvik",
+        "cause": "timeout",
+        "text": "Sidan svarar inte",
+        "mend": "Titta efter.",
+        "count": 3,
+        "first_at": "2026-11-23T05:00:00Z",
+        "ended_at": None,
+    }
+    messages = [
+        message(gather(told)),
+        Message("m-2", "driften", "incident", START, incident),
+    ]
+    for one in messages:
+        judge.validate(json.loads(body_of(one)))
+    with pytest.raises(jsonschema.ValidationError):
+        judge.validate({"type": "visionsvakt.digest", "timestamp": "nyss", "data": {}})

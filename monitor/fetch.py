@@ -582,8 +582,8 @@ class _Trip:
         if status in (404, 410):
             return Gone(
                 "gone",
-                f"{name} finns inte (svar {status}); rätta sidans url i konfigurationen, eller ta "
-                "bort sidan därifrån",
+                f"{name} finns inte (svar {status}); rätta adressen, eller ta bort sidan ur "
+                "konfigurationen",
                 status=status,
             )
         after = retry_after(reply.values(b"retry-after"), self._hops[-1].started_at)

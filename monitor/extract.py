@@ -289,7 +289,8 @@ class Page:
                     parts.append(_Part(self._unknown(number), span, found))
             if sum(len(part.found.units) for part in parts) < 2:
                 continue
-            cost = sum(part.found.cost for part in parts) / len(parts)
+            alone = sum(1 for part in parts if len(part.found.units) == 1)
+            cost = (sum(part.found.cost for part in parts) + 0.5 * alone) / len(parts)
             if cost < best_cost - 0.05:
                 best, best_cost = parts, cost
         return best

@@ -489,21 +489,38 @@ def _save_snapshots(
         words = snapshot.words
         now = _save_spans(conn, page, snapshot, now)
         _save_changes(conn, page, snapshot)
-        content = _content(snapshot)
-        name = short_id("s", [page, snapshot.capture, content])
-        fact = {"page": page, "capture": snapshot.capture, "content": content}
+        said = [(track.heading, track.initiative) for track in snapshot.tracks]
+        name, fact = _committed(page, snapshot.capture, snapshot.words, said)
         ledger.append_once(conn, "snapshot", name, fact)
     return now
 
 
-def _content(snapshot: Snapshot) -> str:
-    """A hash of all that a snapshot says."""
-    items = [
-        (track.heading, track.initiative.status, _digest(track.initiative).hex())
-        for track in snapshot.tracks
+def committed_snapshot(
+    conn: Connection, page: str, number: int, capture: str
+) -> tuple[str, dict[str, Any]]:
+    """A stored snapshot's name in the log, and what the log commits to of it."""
+    query = _track_query().where(
+        spans.c.page == page,
+        spans.c.first_snapshot <= number,
+        sa.or_(spans.c.end_snapshot.is_(None), spans.c.end_snapshot > number),
+    )
+    rows = conn.execute(query.order_by(spans.c.position))
+    said = [
+        (row.heading, initiative_of(row.title, row.description, row.links, row.status))
+        for row in rows
     ]
-    said = {"words": to_plain(snapshot.words), "initiatives": items}
-    return sha256(ledger.canonical(said)).hexdigest()
+    return _committed(page, capture, _words(conn, page, number), said)
+
+
+def _committed(
+    page: str, capture: str, words: PageWords | None, said: Iterable[tuple[str, Initiative]]
+) -> tuple[str, dict[str, Any]]:
+    """The log commits to a hash of all that a snapshot says; its number is no part of it."""
+    items = [(heading, one.status, _digest(one).hex()) for heading, one in said]
+    whole = {"words": to_plain(words), "initiatives": items}
+    content = sha256(ledger.canonical(whole)).hexdigest()
+    fact = {"page": page, "capture": capture, "content": content}
+    return short_id("s", [page, capture, content]), fact
 
 
 def _save_spans(

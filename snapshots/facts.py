@@ -109,9 +109,9 @@ def record(conn: Connection, new: NewCapture) -> Recorded:
         source=new.source,
     )
     last = last_at(conn, new.page)
-    older = last is not None and at < last
     if last is not None and at <= last and _is_there(conn, capture):
-        return Recorded(capture.id, duplicate=True, older=older)
+        return Recorded(capture.id, duplicate=True, older=at < last)
+    older = last is not None and at <= last  # of one moment the ids decide: perhaps before another
     conn.execute(captures.insert(), _values(capture))
     ledger.append(conn, "capture", capture.id, committed(capture))
     return Recorded(capture.id, duplicate=False, older=older)
@@ -619,9 +619,13 @@ def decide(conn: Connection, new: NewDecision) -> int:
     }
     result = conn.execute(decisions_table.insert().returning(decisions_table.c.number), values)
     number: int = result.scalar_one()
-    fact = {**values, "number": number, "at": new.at.astimezone(UTC).isoformat()}
-    ledger.append(conn, "decision", f"d-{number}", fact)
+    ledger.append(conn, "decision", f"d-{number}", committed_decision({**values, "number": number}))
     return number
+
+
+def committed_decision(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the log commits to of a decision's columns: all of them."""
+    return {**values, "at": values["at"].astimezone(UTC).isoformat()}
 
 
 def decision_log(conn: Connection) -> tuple[Decision, ...]:

@@ -16,6 +16,7 @@ import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -43,31 +44,64 @@ def link(chain: bytes, leaf: bytes) -> bytes:
     return hashlib.sha256(chain + leaf).digest()
 
 
-def root(leaves: Iterable[bytes]) -> bytes:
-    """The Merkle tree hash of RFC 9162 section 2.1.1; of no leaves SHA-256 of nothing."""
-    stack: list[tuple[int, bytes]] = []  # complete subtrees, the biggest first: (leaves, hash)
-    for leaf in leaves:
+class Tree:
+    """The Merkle tree of RFC 9162 section 2.1.1, leaf by leaf, in memory of its height."""
+
+    def __init__(self) -> None:
+        self._complete: list[tuple[int, bytes]] = []  # the biggest first: (leaves, hash)
+
+    def add(self, leaf: bytes) -> None:
+        """The next leaf hash."""
         size, node = 1, leaf
-        while stack and stack[-1][0] == size:
-            node = hashlib.sha256(b"\x01" + stack.pop()[1] + node).digest()
+        while self._complete and self._complete[-1][0] == size:
+            node = hashlib.sha256(b"\x01" + self._complete.pop()[1] + node).digest()
             size *= 2
-        stack.append((size, node))
-    if not stack:
-        return hashlib.sha256(b"").digest()
-    _, node = stack.pop()
-    while stack:
-        node = hashlib.sha256(b"\x01" + stack.pop()[1] + node).digest()
-    return node
+        self._complete.append((size, node))
+
+    def root(self) -> bytes:
+        """The hash of the tree as it stands; of no leaves SHA-256 of nothing."""
+        if not self._complete:
+            return hashlib.sha256(b"").digest()
+        node = self._complete[-1][1]
+        for _, left in reversed(self._complete[:-1]):
+            node = hashlib.sha256(b"\x01" + left + node).digest()
+        return node
+
+
+def root(leaves: Iterable[bytes]) -> bytes:
+    """The Merkle tree hash of these leaf hashes."""
+    tree = Tree()
+    for leaf in leaves:
+        tree.add(leaf)
+    return tree.root()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One that waits for the end of its transaction."""
+
+    kind: str
+    ref: str
+    salt: bytes | None
+    leaf: bytes
+    once: bool = False
 
 
 def append(conn: Connection, kind: str, ref: str, fact: Mapping[str, Any]) -> None:
     """Enter a fact. It is written with the transaction, which must be one of `Database.write()`."""
-    conn.info[_WAITING].append((kind, ref, fact, False))
+    salt = secrets.token_bytes(16)
+    conn.info[_WAITING].append(_Entry(kind, ref, salt, leaf_hash(salt, fact)))
 
 
 def append_once(conn: Connection, kind: str, ref: str, fact: Mapping[str, Any]) -> None:
     """Like `append`, unless the log already has this kind and ref (a snapshot derived again)."""
-    conn.info[_WAITING].append((kind, ref, fact, True))
+    salt = secrets.token_bytes(16)
+    conn.info[_WAITING].append(_Entry(kind, ref, salt, leaf_hash(salt, fact), once=True))
+
+
+def enter_again(conn: Connection, kind: str, ref: str, salt: bytes | None, leaf: bytes) -> None:
+    """Enter a fact by the commitment that another log already made to it (after a restoration)."""
+    conn.info[_WAITING].append(_Entry(kind, ref, salt, leaf, once=True))
 
 
 @contextmanager
@@ -81,29 +115,26 @@ def collected(conn: Connection) -> Iterator[None]:
         conn.info.pop(_WAITING, None)
 
 
-def _flush(conn: Connection, waiting: list[tuple[str, str, Mapping[str, Any], bool]]) -> None:
+def _flush(conn: Connection, waiting: list[_Entry]) -> None:
     if not waiting:
         return
     table = schema.ledger
     if conn.dialect.name == "postgresql":  # numbers without gaps: one at a time until the commit
         conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_APPEND_LOCK)))
-    there = _already(conn, [ref for _, ref, _, once in waiting if once])
+    there = _already(conn, [entry.ref for entry in waiting if entry.once])
     last = conn.execute(
         sa.select(table.c.number, table.c.chain).order_by(table.c.number.desc()).limit(1)
     ).first()
     number, chain = (last.number, last.chain) if last else (0, bytes(32))
     rows = []
-    for kind, ref, fact, once in waiting:
-        if once:
-            if (kind, ref) in there:
+    for entry in waiting:
+        if entry.once:
+            if (entry.kind, entry.ref) in there:
                 continue
-            there.add((kind, ref))
-        salt = secrets.token_bytes(16)
-        leaf = leaf_hash(salt, fact)
-        number, chain = number + 1, link(chain, leaf)
-        rows.append(
-            {"number": number, "kind": kind, "ref": ref, "salt": salt, "leaf": leaf, "chain": chain}
-        )
+            there.add((entry.kind, entry.ref))
+        number, chain = number + 1, link(chain, entry.leaf)
+        values = {"kind": entry.kind, "ref": entry.ref, "salt": entry.salt, "leaf": entry.leaf}
+        rows.append({"number": number, "chain": chain, **values})
     if rows:
         conn.execute(table.insert(), rows)
 

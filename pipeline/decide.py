@@ -8,14 +8,14 @@ next digest («rättelse»).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from monitor.errors import UsageError
+from monitor.errors import StoreError, UsageError
 from monitor.extract import extract
 from monitor.model import Change, Decisions, Observation, Reading, Source
 from monitor.step import step
@@ -113,8 +113,8 @@ def weigh(database: Database, pages: Pages, capture: str) -> Weighed:
     with database.read() as conn:
         state, _ = derived.load(conn, page.key)
         look = facts.look(conn, capture, page.key)
-        if look is None or look.body is None:
-            raise UsageError(f"{capture}: hämtningen har inget innehåll att granska.")
+        if look is None:
+            raise StoreError(f"{capture}: hämtningen saknas i databasen. Kör verify.")
         body = facts.body(conn, look)
     known = tuple(track.initiative for track in state.present)
     reading = extract(Source(body, look.content_type, look.url or page.url), page.profile, known)
@@ -147,8 +147,16 @@ def same(
         page, one, other = _joint(left, right, initiatives)
     decision = signed.decision("same", page=page, left=one, right=other)
     keys = sorted({track.page for track in (*left, *right)})
-    touched = _pages(pages, keys)
-    return _settle(database, touched, decision, subscriptions)
+
+    def are_one(conn: Connection) -> None:
+        found = {name for named in initiatives for name in history.lives_named(conn, named)}
+        if len(found) > 1:
+            raise UsageError(
+                f"{initiatives[0]} och {initiatives[1]} hålls isär av ett annat beslut. "
+                "Ta tillbaka det först: visionsvakt decide undo N."
+            )
+
+    return _settle(database, _pages(pages, keys), decision, subscriptions, are_one)
 
 
 def different(
@@ -188,6 +196,8 @@ def undo(
     with database.read() as conn:
         log = {decision.number: decision for decision in facts.decision_log(conn)}
         earlier = log.get(number)
+        if earlier is not None and earlier.what.kind == "undo":
+            raise UsageError(f"Beslut {number} är ett återtagande. Fatta i stället beslutet igen.")
         if earlier is None or earlier.what.kind not in ("accept", "reject", "same", "different"):
             raise UsageError(f"Beslut {number} finns inte. Numret skrevs ut när det fattades.")
         if earlier.undone:
@@ -206,13 +216,18 @@ def _settle(
     pages: Sequence[Watched],
     decision: facts.NewDecision,
     subscriptions: Sequence[Subscription],
+    check: Callable[[Connection], None] = lambda conn: None,
 ) -> Settled:
-    """The decision, what follows from it and what is to be told: one transaction."""
+    """The decision, what follows from it and what is to be told: one transaction.
+
+    `check` is asked once the histories are there, and may still refuse it all (UsageError).
+    """
     with database.write() as conn:
         for page in sorted(pages, key=lambda page: page.key):
             watch.lock(conn, page.key)
         number = facts.decide(conn, decision)
         results = [derive_again(conn, page) for page in pages]
+        check(conn)
         for page, result in zip(pages, results, strict=True):
             _tell(conn, page, result, subscriptions, decision.at)
     return Settled(number, tuple(results))
@@ -308,6 +323,8 @@ def _page_of_capture(database: Database, pages: Pages, capture: str) -> Watched:
         raise UsageError(
             f"{capture}: ingen sådan hämtning finns. Se id i visionsvakt quarantine list."
         )
+    if found.body is None:
+        raise UsageError(f"{capture}: hämtningen har inget innehåll att ta ställning till.")
     return _pages(pages, (found.page,))[0]
 
 

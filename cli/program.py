@@ -50,9 +50,16 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("dossier", "cli.auditing", "skriv en insats hela liv som en sida att spara"),
     Entry("deliver", "cli.work", "skicka det som ska ut nu"),
     Entry("deliveries", "cli.work", "vad som har sagts till vem; gör om det som dog"),
+    Entry("preview", "cli.telling", "visa sammandraget som en prenumeration skulle få"),
+    Entry("replay", "cli.telling", "köa ändringar från förr för en ny prenumeration"),
     Entry("quarantine", "cli.deciding", "det som väntar på granskning"),
     Entry("decide", "cli.deciding", "rätta vem som är vem"),
     Entry("rebuild", "cli.keeping", "härled allt igen ur det som är sparat"),
+    Entry("verify", "cli.storing", "pröva att allt som är sparat håller"),
+    Entry("backup", "cli.storing", "kopiera lagret till en fil"),
+    Entry("restore", "cli.storing", "återställ lagret ur en kopia"),
+    Entry("forget", "cli.storing", "radera en mottagares adress"),
+    Entry("pages", "cli.storing", "ge en sida ett nytt id"),
     Entry("demo", "cli.demo", "visa allt på en liten påhittad stads sida"),
 )
 

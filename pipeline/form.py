@@ -6,7 +6,7 @@ a frozen copy, and its id is made from what it tells: forming it twice is formin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
@@ -15,8 +15,10 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from monitor.errors import VisionsvaktError
 from monitor.model import short_id
-from notifications.channels import addresses_of
+from notifications import incidents
+from notifications.channels import addresses_of, one_line
 from notifications.digest import Entry, PageInfo, Telling, entry_document, gather
 from notifications.subscriptions import Subscription
 from presentation.documents import instant
@@ -54,8 +56,19 @@ def form(
         if subscription.about != "changes":
             continue
         rows = _ready(conn, subscription, now, lock=True)
-        if rows and _is_due(rows, subscription, now, zone):
-            formed += _form_digest(conn, subscription, rows, now, charts)
+        if not rows or not _is_due(rows, subscription, now, zone):
+            continue
+        try:
+            with conn.begin_nested():
+                formed += _form_digest(conn, subscription, rows, now, charts)
+        except (VisionsvaktError, sa.exc.SQLAlchemyError):
+            raise
+        except Exception as bug:  # of ours: it must hold up no other subscription
+            text = f"{subscription.id}: {type(bug).__name__}: {one_line(str(bug))}"
+            trouble = incidents.Trouble("bug", text, incidents.mend_of("bug"))
+            incidents.note(conn, f"digest:{subscription.id}", trouble, now, after=1)
+        else:
+            incidents.over(conn, f"digest:{subscription.id}", now)
     return formed
 
 
@@ -70,6 +83,12 @@ def committed(message: Mapping[str, Any]) -> dict[str, Any]:
     names = ("id", "subscription", "kind", "channel")
     at = instant(message["created_at"])
     return {**{name: message[name] for name in names}, "at": at, "payload": payload}
+
+
+def committed_messages(conn: Connection) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every message's id, and what the log commits to of it: for `snapshots.verify`."""
+    for row in conn.execute(sa.select(messages).order_by(messages.c.id)):
+        yield row.id, committed(dict(row._mapping))
 
 
 def form_message(

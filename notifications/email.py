@@ -16,6 +16,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from email.errors import HeaderParseError, MessageDefect
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -59,9 +60,10 @@ class EmailChannel:
     def send(self, delivery: Delivery) -> Receipt:
         """Hand over one mail. Raises TryAgain, ChannelDown, GiveUp."""
         mail = compose(delivery, self._server, self._letterhead)
+        address, sender = wire_address(delivery.address), wire_address(self._server.sender)
         try:
             with self._session() as client:
-                said = _hand_over(client, self._server, delivery.address, mail.as_bytes())
+                said = _hand_over(client, sender, address, mail.as_bytes())
         except _Refused as refused:
             if refused.code == 421 or refused.keeps_all_waiting:
                 code = "closing" if refused.code == 421 else "sender"
@@ -144,7 +146,7 @@ class _Refused(Exception):
         self.keeps_all_waiting = keeps_all_waiting
 
 
-def _hand_over(client: smtplib.SMTP, server: MailServer, address: str, raw: bytes) -> str:
+def _hand_over(client: smtplib.SMTP, sender: str, address: str, raw: bytes) -> str:
     """One transaction; the server's last words. Raises _Refused, OSError, SMTPException."""
 
     def answered(step: str, answer: tuple[int, bytes]) -> str:
@@ -156,7 +158,7 @@ def _hand_over(client: smtplib.SMTP, server: MailServer, address: str, raw: byte
         return f"{code} {_words(said)}"
 
     options = [f"size={len(raw)}"] if client.has_extn("size") else []
-    answered("MAIL FROM", client.mail(parseaddr(server.sender)[1], options))
+    answered("MAIL FROM", client.mail(sender, options))
     answered("RCPT TO", client.rcpt(address))
     try:
         return answered("DATA", client.data(raw))
@@ -240,13 +242,13 @@ def compose(delivery: Delivery, server: MailServer, letterhead: Letterhead) -> E
     message = delivery.message
     view = view_of(message, delivery.subscription, letterhead, delivery.address)
     content = letter(view)
-    name, sender = parseaddr(server.sender)
+    name, sender = parseaddr(server.sender)[0], wire_address(server.sender)
     domain = sender.rpartition("@")[2] or "localhost"
     mail = EmailMessage(policy=SMTP)
     mail["From"] = Address(display_name=name, addr_spec=sender)
-    mail["To"] = Address(addr_spec=delivery.address)
+    mail["To"] = Address(addr_spec=wire_address(delivery.address))
     if server.reply_to:
-        reply_name, reply_to = parseaddr(server.reply_to)
+        reply_name, reply_to = parseaddr(server.reply_to)[0], wire_address(server.reply_to)
         mail["Reply-To"] = Address(display_name=reply_name, addr_spec=reply_to)
     mail["Subject"] = content.subject
     mail["Date"] = format_datetime(message.created_at)
@@ -262,6 +264,21 @@ def compose(delivery: Delivery, server: MailServer, letterhead: Letterhead) -> E
     mail.add_alternative(content.html, subtype="html", cte="quoted-printable")
     mail.set_boundary(f"=_{delivery.id}")
     return mail
+
+
+def wire_address(mailbox: str) -> str:
+    """The address in a mailbox as it goes over the wire: the host name as ASCII.
+
+    GiveUp for one that can't: letters beyond ASCII before the @ reach few servers.
+    """
+    address = parseaddr(mailbox)[1]
+    local, _, host = address.rpartition("@")
+    try:
+        wire = f"{local}@{host.encode('idna').decode()}" if not host.isascii() else address
+        Address(addr_spec=wire)
+    except (ValueError, HeaderParseError, MessageDefect) as wrong:
+        raise GiveUp(f"{one_line(mailbox)}: adressen går inte att skicka till") from wrong
+    return wire
 
 
 def _thread(delivery: Delivery) -> str:

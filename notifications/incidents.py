@@ -213,6 +213,7 @@ MENDS: Final[Mapping[str, str]] = {
     "ended_by_receiver": (
         "Mottagaren svarade 410. Ta bort prenumerationen, eller kör «visionsvakt deliveries retry»."
     ),
+    "bug": "Det här är ett fel i Visionsvakt: skicka texten till den som utvecklar det.",
     "never_arrived": (
         "Utskicket gick inte fram på tre dygn. Kontrollera adressen, och kör sedan"
         " «visionsvakt deliveries retry»."

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
-from monitor.errors import DeliveryError, GiveUp
+from monitor.errors import DeliveryError, GiveUp, TryAgain
 from notifications import incidents, outbox
 from notifications.channels import (
     Channel,
@@ -29,6 +29,8 @@ from notifications.channels import (
     Letterhead,
     Message,
     Poster,
+    Receipt,
+    one_line,
 )
 from notifications.email import EmailChannel, MailServer
 from notifications.outbox import Trouble
@@ -210,7 +212,7 @@ def _run_lane(
                 failed, dead = failed + 1, dead + _unknown(database, row["id"], now(), office)
                 continue
             try:
-                receipt = channel.send(_delivery(row, known))
+                receipt = _sent(channel, _delivery(row, known))
             except DeliveryError as error:
                 failed += 1
                 strikes = strikes + 1 if isinstance(error, ChannelDown) else 0
@@ -227,6 +229,16 @@ def _run_lane(
         if channel is not None:
             channel.close()
     return Delivered(sent=sent, dead=dead, failed=failed)
+
+
+def _sent(channel: Channel, delivery: Delivery) -> Receipt:
+    """Send; a bug of ours in one message is that message's trouble, and holds up no other."""
+    try:
+        return channel.send(delivery)
+    except DeliveryError:
+        raise
+    except Exception as bug:
+        raise TryAgain(f"internt fel: {type(bug).__name__}: {one_line(str(bug))}") from bug
 
 
 def _delivery(row: outbox.Claimed, subscription: Subscription) -> Delivery:

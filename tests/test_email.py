@@ -11,9 +11,18 @@ import pytest
 
 from notifications import email as channel
 from notifications.email import MailServer
+from pipeline.form import form
 from snapshots.database import Database
 from tests.support.mail import Drop, MailHost, Rule, Silence
-from tests.support.telling import SENDER, START, Town, by_mail, change, initiative
+from tests.support.telling import (
+    SENDER,
+    START,
+    STOCKHOLM,
+    Town,
+    by_mail,
+    change,
+    initiative,
+)
 from tests.support.web import Authority
 
 NEW = change(None, initiative("Åkerbärsodling på torgets tak", description="Vi odlar åkerbär."))
@@ -302,3 +311,32 @@ def test_a_slow_mail_server_delays_no_webhook(sqlite_store: Database) -> None:
             began = time.monotonic()
             assert here.deliver().sent == 2
             assert time.monotonic() - began < 10
+
+
+def test_an_address_that_no_mail_can_carry_is_dead_and_holds_up_no_other(
+    sqlite_store: Database,
+) -> None:
+    with MailHost() as host:
+        odd = ("någon@granvik.example", "kim@åkern.example", "eva@granvik.example")
+        here = town(sqlite_store, server_for(host), *odd)
+        assert here.deliver().sent == 2
+        assert states(here)["någon@granvik.example"] == "dead"
+        assert {mail.to[0] for mail in host.mails} == {
+            "kim@xn--kern-poa.example",
+            "eva@granvik.example",
+        }
+
+
+def test_a_bug_in_one_message_holds_up_no_other(sqlite_store: Database) -> None:
+    from snapshots.schema import messages
+
+    with MailHost() as host:
+        here = town(sqlite_store, server_for(host))
+        here.tell(change(None, initiative(), of="i-2"))
+        with sqlite_store.write() as conn:
+            form(conn, here.now, here.subscriptions, STOCKHOLM)
+            conn.execute(messages.update().values(payload={"entries": [{"group": "unheard of"}]}))
+        here.tell(change(None, initiative(), of="i-3"))
+        result = here.deliver()
+        assert (result.sent, result.failed) == (1, 1)
+        assert "internt fel" in "".join(row["error"] or "" for row in here.deliveries)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from monitor.errors import UsageError
 from monitor.fetch import Fetcher
-from notifications import outbox
+from notifications import incidents, outbox
 from notifications.outbox import LONGEST, PAUSES_SECONDS, Trouble, pause
 from pipeline.deliver import form
 from pipeline.tell import release_held, replay
@@ -149,6 +149,18 @@ def test_there_is_no_empty_digest(store: Database) -> None:
     for _ in range(30):
         town.now += HOUR
         assert formed(town) == 0
+
+
+def test_a_bug_in_one_subscription_s_digest_holds_up_no_other(store: Database) -> None:
+    town = Town(store, [by_mail(id="a"), by_mail(id="b", pages=("trygg",))])
+    broken = change(None, PLANNED)
+    del broken["links"]
+    town.tell(broken)
+    town.tell(change(PLANNED, BUILT, of="i-2", page="trygg"))
+    assert formed(town) == 1
+    with store.read() as conn:
+        (incident,) = incidents.open_incidents(conn)
+    assert incident.subject == "digest:a"
 
 
 def test_immediate_waits_for_sibling_pages_and_daily_does_not_mind(store: Database) -> None:

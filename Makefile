@@ -81,7 +81,7 @@ bench: $(DEV)
 	@for name in $(BENCH); do echo "== $$name"; $(PY) -m benchmarks.$$name $(ARGS) || exit 1; done
 
 fuzz: $(DEV)
-	@$(PY) -m tests.fuzz $(ARGS)
+	@$(PY) -m tests.fuzz_reading $(ARGS)
 
 year: $(DEV)
 	@$(PY) -m tests.year $(ARGS)

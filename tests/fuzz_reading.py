@@ -16,6 +16,7 @@ import argparse
 import random
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -206,9 +207,13 @@ def run_atheris(cases_wanted: int) -> int:
         if broken:
             raise AssertionError(broken)
 
-    atheris.instrument_all()
-    atheris.Setup([sys.argv[0], f"-runs={cases_wanted}", "-max_len=60000"], one)
-    atheris.Fuzz()
+    with tempfile.TemporaryDirectory() as folder:
+        for number, body in enumerate(corpus(1)):
+            (Path(folder) / f"page-{number}").write_bytes(body)
+        atheris.instrument_all()
+        options = [f"-runs={cases_wanted}", "-max_len=60000", f"-rss_limit_mb={MOST_MEGABYTES}"]
+        atheris.Setup([sys.argv[0], folder, *options], one)
+        atheris.Fuzz()
     return 0
 
 

@@ -103,6 +103,7 @@ class Page:
         self.rises = [block.rise for block in outline.blocks]
         self.learned: list[tuple[Pattern, bool]] = []
         self.unknown_statuses: list[str] = []
+        self.labels_used = 0
         self.known_blocks = self._known_blocks()
 
     def _end_of_content(self) -> int:
@@ -389,10 +390,12 @@ class Page:
 
     def _status(self, unit: Unit) -> str | None:
         if unit.title in self.survey.badges:
+            self.labels_used += 1
             return self.profile.sections[self.survey.badges[unit.title][0]].status
         for number in unit.quiet:
             label = self.survey.labels.get(number)
             if isinstance(label, int):
+                self.labels_used += 1
                 return self.profile.sections[label].status
             if label is not None:
                 self.unknown_statuses.append(label)
@@ -425,6 +428,12 @@ class Page:
         # A table of contents: links within the page.
         return block.bare and all(link.href.startswith("#") for link in block.links)
 
+    def _label_count(self) -> int:
+        if not self.survey.labelled:
+            return 0
+        known = [n for n in self._single_labels() if isinstance(self.survey.labels[n], int)]
+        return len(known) + len(self.survey.badges)
+
     def facts(self, ending: str, password: bool) -> quality.PageFacts:
         return quality.PageFacts(
             kind=self.outline.kind,
@@ -432,6 +441,7 @@ class Page:
             document_title=self.outline.document_title,
             text="\n".join(block.text for block in self.blocks[:400]),
             label_mode=self.survey.labelled,
+            loose_labels=max(0, self._label_count() - self.labels_used),
             unknown_statuses=tuple(dict.fromkeys(self.unknown_statuses)),
             ending=ending,
             password=password,

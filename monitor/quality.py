@@ -44,6 +44,9 @@ class PageFacts:
     document_title: str
     text: str
     label_mode: bool
+    """The initiatives tell their own status."""
+    loose_labels: int
+    """How many status labels no initiative has."""
     unknown_statuses: tuple[str, ...]
     ending: str = ""
     password: bool = False
@@ -292,6 +295,11 @@ def _structure(reading: Reading, profile: Profile, facts: PageFacts) -> list[Rea
             reasons.append(
                 Reason("unknown_heading", f"Rubriken «{name}» finns inte i profilen.", name)
             )
+    if facts.loose_labels > 0.25 * count:
+        number = facts.loose_labels
+        reasons.append(
+            Reason("loose_labels", f"{number} statusord hör inte till någon insats.", str(number))
+        )
     claimed = figures(reading)
     rest = claimed.unclaimed_characters
     if count and rest > 400 and rest > claimed.characters:

@@ -60,6 +60,19 @@ class Listener:
     trouble: Callable[[str], None] = lambda text: None
 
 
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """A page whose looks come to nothing here, so many times in a row, and is left alone."""
+
+    times: int
+    since: datetime
+    pause: timedelta
+
+    def is_over(self, now: datetime) -> bool:
+        """Also where the clock was set back in between."""
+        return not self.since <= now < self.since + self.pause
+
+
 @dataclass(slots=True)
 class Worker:
     """Looks at what is due and delivers what waits, until it is told to stop."""
@@ -72,8 +85,9 @@ class Worker:
     tick_seconds: float = TICK_SECONDS
     last_tick: datetime | None = None
     _in_flight: dict[str, Future[None]] = field(default_factory=dict)
-    _resting: dict[str, datetime] = field(default_factory=dict)
+    _resting: dict[str, _Rest] = field(default_factory=dict)
     _delivering: Future[None] | None = None
+    _dispatching: threading.Lock = field(default_factory=threading.Lock)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _loop: asyncio.AbstractEventLoop | None = None
     _woken: asyncio.Event | None = None
@@ -176,7 +190,7 @@ class Worker:
             page = pages.get(row.key)
             if (
                 page is None
-                or self._resting.get(page.key, now) > now
+                or not self._is_rested(page, now)
                 or page.host in self._in_flight
                 or len(self._in_flight) >= LOOKS_AT_ONCE
             ):
@@ -187,15 +201,32 @@ class Worker:
         try:
             checked = look_and_plan(self.installation, page, self.world)
         except Exception as error:  # one page's trouble must not stop the others
-            rest = timedelta(seconds=REST_SECONDS)
-            self._resting[page.key] = self.installation.clock() + rest
+            self._rest(page)
             self.listener.trouble(f"{page.id}: {_said(error)}")
             return
+        self._resting.pop(page.key, None)
         self.listener.looked(checked)
+        if checked.changes:  # whoever wants to know at once does not wait for the next tick
+            self._begin_delivery()
+
+    def _rest(self, page: Watched) -> None:
+        """A look that ended in an error of ours or the store's planned no next one: growing pauses,
+        so that the site is not asked again at each tick."""
+        earlier = self._resting.get(page.key)
+        times = earlier.times + 1 if earlier else 1
+        pause = min(pause_after(times, base_seconds=REST_SECONDS, jitter=0.5), LONGEST_PAUSE)
+        self._resting[page.key] = _Rest(times, self.installation.clock(), pause)
+
+    def _is_rested(self, page: Watched, now: datetime) -> bool:
+        rest = self._resting.get(page.key)
+        return rest is None or rest.is_over(now)
 
     def _begin_delivery(self) -> None:
-        if self._delivering is None or self._delivering.done():
-            self._delivering = self._pool.submit(self._deliver)
+        with self._dispatching:
+            if self._stopping.is_set():
+                return
+            if self._delivering is None or self._delivering.done():
+                self._delivering = self._pool.submit(self._deliver)
 
     def _deliver(self) -> None:
         from pipeline.deliver import deliver

@@ -73,7 +73,7 @@ def check(
 @app.command("run")
 def run(context: typer.Context) -> int:
     """Arbeta: tidtabell, hämtningar, utskick och hälsoadresser. Stannar lugnt på SIGTERM."""
-    from presentation.reports import stamped
+    from presentation.reports import counted, stamped
     from scheduler import Listener
     from settings import require_secrets
     from wiring import now
@@ -89,11 +89,11 @@ def run(context: typer.Context) -> int:
         delivered=lambda delivered: log(_delivery(delivered)),
         trouble=log,
     )
-    with employ(settings, listener) as worker:
+    with employ(settings, listener, tick_seconds=_tick_seconds(settings)) as worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         with worker.employed(), _health(settings, worker, log):
-            log(f"vaktar {len(settings.pages)} sidor")
+            log(f"vaktar {counted(len(settings.pages), 'sida', 'sidor')}")
             worker.run()
             log("stannar")
         finished = worker.is_idle
@@ -103,12 +103,19 @@ def run(context: typer.Context) -> int:
     return 0
 
 
+def _tick_seconds(settings: Settings) -> float:
+    """As often as the quickest page asks for, where that is more often than usual."""
+    from monitor.timetable import Every
+    from scheduler import TICK_SECONDS
+
+    asked = [page.timetable.seconds for page in settings.pages if isinstance(page.timetable, Every)]
+    return min([TICK_SECONDS, *asked])
+
+
 @contextmanager
-def employ(
-    settings: Settings, listener: Listener, *, tick_seconds: float | None = None
-) -> Iterator[Worker]:
+def employ(settings: Settings, listener: Listener, *, tick_seconds: float) -> Iterator[Worker]:
     """A worker with its parts open; they are closed when it has stopped."""
-    from scheduler import TICK_SECONDS, Worker
+    from scheduler import Worker
     from snapshots.holders import this_holder
     from wiring import install, look_out, open_post_office
 
@@ -122,7 +129,7 @@ def employ(
                 open_post_office(installation, world, holder=holder),
                 holder,
                 listener,
-                tick_seconds or TICK_SECONDS,
+                tick_seconds,
             )
         finally:
             world.fetcher.close()

@@ -43,13 +43,18 @@ class Visited:
 
 
 def visit(database: Database, page: Watched, world: World) -> Visited:
-    """Look at the page now and keep what came. Never raises for what the page or the net does."""
+    """Look at the page now and keep what came. Never raises for what the page or the net does.
+
+    Raises TryLater(closing) where this program itself ends: then nothing was seen.
+    """
     with database.read() as conn:
         validators = watch.validators(conn, page.key)
     try:
         robots = _robots(database, page, world)
         fetched = world.fetcher.fetch(page.url, validators, robots)
     except FetchError as failure:
+        if failure.code == "closing":
+            raise
         return _keep_failure(database, page, world.clock(), failure)
     return _keep(database, page, world.clock(), fetched)
 

@@ -52,6 +52,16 @@ _IN_TABLES: Final = frozenset(
 _REST: Final = tuple(one.name for one in fields(State) if one.name not in _IN_TABLES)
 
 
+_CURSOR: Final = sa.select(cursors).where(cursors.c.page == sa.bindparam("page"))
+_LITTLE: Final = ("at", "capture", "last_good", "looks")
+"""What an unchanged look changes of its page's cursor."""
+_UPDATE_LITTLE: Final = (
+    cursors.update()
+    .where(cursors.c.page == sa.bindparam("this"))
+    .values({name: sa.bindparam(f"new_{name}") for name in _LITTLE})
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The open span of one track; `version` is its version's key."""
@@ -103,12 +113,11 @@ def load(conn: Connection, page: str, *, whole: bool = True) -> tuple[State, Cur
     Not `whole`: without `present`, `departed` and `words`, one row read; enough for a look that
     `needs_body` does not want, as long as nothing is waiting.
     """
-    row = conn.execute(sa.select(cursors).where(cursors.c.page == page)).first()
+    row = conn.execute(_CURSOR, {"page": page}).first()
     if row is None:
         return State(), Cursor()
-    rest = json.loads(zstd.decompress(row.state))
     state = replace(
-        from_plain(State, rest),
+        _rest_of(row.state),
         reader=row.reader,
         number=row.number,
         last_good=row.last_good,
@@ -124,6 +133,12 @@ def load(conn: Connection, page: str, *, whole: bool = True) -> tuple[State, Cur
             departed=_departed(conn, page),
         )
     return state, Cursor(state, row.at, row.capture, row.looks, whole, standing, row.stale)
+
+
+@lru_cache(maxsize=256)
+def _rest_of(stored: bytes) -> State:
+    """What of a state stands in no table; pure, and the same from one unchanged look to the next."""
+    return from_plain(State, json.loads(zstd.decompress(stored)))
 
 
 def save(conn: Connection, page: str, look: Look, step: Step, cursor: Cursor) -> Cursor:
@@ -752,6 +767,9 @@ def _save_cursor(conn: Connection, page: str, look: Look, state: State, cursor: 
         values["state"] = zstd.compress(text.encode())
     if cursor.at is None:
         conn.execute(cursors.insert(), {"page": page, "stale": False, **values})
+    elif len(values) == len(_LITTLE):
+        little = {f"new_{name}": value for name, value in values.items()}
+        conn.execute(_UPDATE_LITTLE, {"this": page, **little})
     else:
         conn.execute(cursors.update().where(cursors.c.page == page).values(values))
 

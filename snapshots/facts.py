@@ -45,6 +45,57 @@ _INLINE: Final = 512
 
 # ---------------------------------------------------------------------------------------- captures
 
+# What each look asks the database is built once: building a query costs more than running it.
+_BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
+_AFTER_ALL: Final = datetime.max.replace(tzinfo=UTC)
+_PAGE: Final[sa.BindParameter[Any]] = sa.bindparam("page")
+_SINCE: Final[sa.BindParameter[Any]] = sa.bindparam("since")
+_UNTIL: Final[sa.BindParameter[Any]] = sa.bindparam("until")
+_MOMENT: Final[sa.BindParameter[Any]] = sa.bindparam("moment")
+_WHOLE_CHUNK: Final = (
+    sa.select(captures)
+    .where(
+        captures.c.page == _PAGE,
+        captures.c.at >= _SINCE,
+        sa.or_(captures.c.at > _SINCE, captures.c.id > sa.bindparam("id")),
+        captures.c.at < _UNTIL,
+    )
+    .order_by(captures.c.at, captures.c.id)
+    .limit(_CHUNK)
+)
+_CHUNK_OF_LOOKS: Final = _WHOLE_CHUNK.with_only_columns(
+    *(column for column in captures.c if column.name != "exchange")
+)
+_PACK: Final = sa.select(capture_packs.c.data).where(capture_packs.c.seq == sa.bindparam("seq"))
+_PACKS: Final = (
+    sa.select(capture_packs.c.seq)
+    .where(
+        capture_packs.c.page == _PAGE,
+        capture_packs.c.last_at >= _SINCE,
+        capture_packs.c.first_at < _UNTIL,
+    )
+    .order_by(capture_packs.c.first_at)
+)
+_PACKS_BEFORE: Final = (
+    sa.select(capture_packs.c.last_at, capture_packs.c.seq)
+    .where(capture_packs.c.page == _PAGE, capture_packs.c.first_at < _MOMENT)
+    .order_by(capture_packs.c.last_at.desc())
+)
+_LAST_BODY: Final = (
+    sa.select(captures.c.at, captures.c.body)
+    .where(captures.c.page == _PAGE, captures.c.at < _MOMENT, captures.c.body.is_not(None))
+    .order_by(captures.c.at.desc(), captures.c.id.desc())
+    .limit(1)
+)
+_LAST_AT: Final = sa.select(
+    sa.select(sa.func.max(captures.c.at)).where(captures.c.page == _PAGE).scalar_subquery(),
+    sa.select(sa.func.max(capture_packs.c.last_at))
+    .where(capture_packs.c.page == _PAGE)
+    .scalar_subquery(),
+)
+_VALIDATED: Final = sa.select(pages.c.validated).where(pages.c.key == _PAGE)
+_INSERT: Final = captures.insert()
+
 
 @dataclass(frozen=True, slots=True)
 class NewCapture:
@@ -112,14 +163,14 @@ def record(conn: Connection, new: NewCapture) -> Recorded:
     if last is not None and at <= last and _is_there(conn, capture):
         return Recorded(capture.id, duplicate=True, older=at < last)
     older = last is not None and at <= last  # of one moment the ids decide: perhaps before another
-    conn.execute(captures.insert(), _values(capture))
+    conn.execute(_INSERT, _values(capture))
     ledger.append(conn, "capture", capture.id, committed(capture))
     return Recorded(capture.id, duplicate=False, older=older)
 
 
 def looks(conn: Connection, page: str, after: tuple[datetime, str] | None = None) -> Iterator[Look]:
     """The looks at a page in order of (time, id), after that one; packed or not."""
-    for capture in _kept(conn, page, after, None, _LOOK_COLUMNS):
+    for capture in _kept(conn, page, after, None, exchanges=False):
         yield _as_look(capture)
 
 
@@ -186,14 +237,10 @@ def _loose_glances(
 def _packed_glances(
     conn: Connection, page: str, since: datetime | None, until: datetime
 ) -> Iterator[Glance]:
-    query = sa.select(capture_packs.c.seq).where(
-        capture_packs.c.page == page, capture_packs.c.first_at < until
-    )
-    if since is not None:
-        query = query.where(capture_packs.c.last_at >= since)
     first = 0 if since is None else packing.microseconds(since)
     end = packing.microseconds(until)
-    for seq in conn.execute(query.order_by(capture_packs.c.first_at)).scalars().all():
+    asked = {"page": page, "since": since or _BEFORE_ALL, "until": until}
+    for seq in conn.execute(_PACKS, asked).scalars().all():
         opened = _pack_at(conn, seq)
         for index in range(bisect_left(opened.times, first), bisect_left(opened.times, end)):
             at = packing.moment(opened.times[index])
@@ -208,7 +255,7 @@ def kept(
 ) -> Iterator[Capture]:
     """The captures of a page from `since` to before `until`, whole, in order."""
     after = (since, "") if since else None
-    yield from _kept(conn, page, after, until, _ALL_COLUMNS)
+    yield from _kept(conn, page, after, until, exchanges=True)
 
 
 def body(conn: Connection, look: Look) -> bytes:
@@ -220,7 +267,7 @@ def body(conn: Connection, look: Look) -> bytes:
 
 def capture(conn: Connection, capture_id: str, page: str | None = None) -> Capture | None:
     """A capture by id, or None. Saying the page is quicker for one that is packed."""
-    row = conn.execute(sa.select(*_ALL_COLUMNS).where(captures.c.id == capture_id)).first()
+    row = conn.execute(sa.select(captures).where(captures.c.id == capture_id)).first()
     if row is not None:
         return _from_row(row)
     query = sa.select(capture_packs.c.data).order_by(capture_packs.c.first_at.desc())
@@ -315,31 +362,20 @@ def _body_of_hop(conn: Connection, found: Capture, kept_as: Any) -> dict[str, An
 
 def last_at(conn: Connection, page: str) -> datetime | None:
     """When the page was looked at last."""
-    loose = sa.select(sa.func.max(captures.c.at)).where(captures.c.page == page)
-    packed = sa.select(sa.func.max(capture_packs.c.last_at)).where(capture_packs.c.page == page)
-    row = conn.execute(sa.select(loose.scalar_subquery(), packed.scalar_subquery())).one()
+    row = conn.execute(_LAST_AT, {"page": page}).one()
     return max((moment for moment in row if moment is not None), default=None)
 
 
 def body_before(conn: Connection, page: str, moment: datetime) -> str | None:
     """The hash of the last body that came from a page before this moment."""
-    loose = conn.execute(
-        sa.select(captures.c.at, captures.c.body)
-        .where(captures.c.page == page, captures.c.at < moment, captures.c.body.is_not(None))
-        .order_by(captures.c.at.desc(), captures.c.id.desc())
-        .limit(1)
-    ).first()
-    query = (
-        sa.select(capture_packs.c.last_at, capture_packs.c.data)
-        .where(capture_packs.c.page == page, capture_packs.c.first_at < moment)
-        .order_by(capture_packs.c.last_at.desc())
-    )
+    asked = {"page": page, "moment": moment}
+    loose = conn.execute(_LAST_BODY, asked).first()
     start = packing.microseconds(moment)
     since = packing.microseconds(loose.at) if loose is not None else 0
-    for pack_last, data in conn.execute(query).all():
+    for pack_last, seq in conn.execute(_PACKS_BEFORE, asked).all():
         if loose is not None and pack_last <= loose.at:
             break
-        opened = _opened(data)
+        opened = _pack_at(conn, seq)
         for index in range(bisect_left(opened.times, start) - 1, -1, -1):
             if opened.times[index] < since:
                 break
@@ -350,7 +386,7 @@ def body_before(conn: Connection, page: str, moment: datetime) -> str | None:
 
 
 def _validated(conn: Connection, page: str) -> str | None:
-    body = conn.execute(sa.select(pages.c.validated).where(pages.c.key == page)).scalar()
+    body = conn.execute(_VALIDATED, {"page": page}).scalar()
     return body.hex() if body is not None else None
 
 
@@ -388,7 +424,7 @@ def pack(conn: Connection, before: date, page: str | None = None) -> int:
 
 def _pack_page(conn: Connection, page: str, end: datetime) -> int:
     mine = (captures.c.page == page) & (captures.c.at < end)
-    query = sa.select(*_ALL_COLUMNS).where(mine).order_by(captures.c.at, captures.c.id)
+    query = sa.select(captures).where(mine).order_by(captures.c.at, captures.c.id)
     rows = [_from_row(row) for row in conn.execute(query)]
     for _, month in groupby(rows, key=lambda capture: (capture.at.year, capture.at.month)):
         _add_to_pack(conn, page, list(month))
@@ -427,19 +463,16 @@ def _add_to_pack(conn: Connection, page: str, new: list[Capture]) -> None:
         conn.execute(changed.values(values))
 
 
-_LOOK_COLUMNS: Final = tuple(column for column in captures.c if column.name != "exchange")
-_ALL_COLUMNS: Final = tuple(captures.c)
-
-
 def _kept(
     conn: Connection,
     page: str,
     after: tuple[datetime, str] | None,
     until: datetime | None,
-    columns: Sequence[sa.Column[Any]],
+    *,
+    exchanges: bool,
 ) -> Iterator[Capture]:
-    loose = _loose(conn, page, after, until, columns)
-    packed = _packed(conn, page, after, until, exchanges=columns is _ALL_COLUMNS)
+    loose = _loose(conn, page, after, until, exchanges=exchanges)
+    packed = _packed(conn, page, after, until, exchanges=exchanges)
     return heapq.merge(packed, loose, key=lambda capture: capture.key)
 
 
@@ -448,23 +481,19 @@ def _loose(
     page: str,
     after: tuple[datetime, str] | None,
     until: datetime | None,
-    columns: Sequence[sa.Column[Any]],
+    *,
+    exchanges: bool,
 ) -> Iterator[Capture]:
     """Chunk by chunk, so that the caller may write, and commit, in between."""
-    query = sa.select(*columns).where(captures.c.page == page)
-    query = query.order_by(captures.c.at, captures.c.id).limit(_CHUNK)
-    if until is not None:
-        query = query.where(captures.c.at < until)
+    query = _WHOLE_CHUNK if exchanges else _CHUNK_OF_LOOKS
+    at, name = after or (_BEFORE_ALL, "")
+    asked = {"page": page, "since": at, "id": name, "until": until or _AFTER_ALL}
     while True:
-        chunk = query
-        if after is not None:
-            later = sa.and_(captures.c.at == after[0], captures.c.id > after[1])
-            chunk = query.where(captures.c.at >= after[0], (captures.c.at > after[0]) | later)
-        rows = conn.execute(chunk).all()
+        rows = conn.execute(query, asked).all()
         yield from map(_from_row, rows)
         if len(rows) < _CHUNK:
             return
-        after = (rows[-1].at, rows[-1].id)
+        asked |= {"since": rows[-1].at, "id": rows[-1].id}
 
 
 def _packed(
@@ -475,14 +504,14 @@ def _packed(
     *,
     exchanges: bool,
 ) -> Iterator[Capture]:
-    query = sa.select(capture_packs.c.seq).where(capture_packs.c.page == page)
-    if after is not None:
-        query = query.where(capture_packs.c.last_at >= after[0])
-    if until is not None:
-        query = query.where(capture_packs.c.first_at < until)
     first = 0 if after is None else packing.microseconds(after[0])
     end = None if until is None else packing.microseconds(until)
-    for seq in conn.execute(query.order_by(capture_packs.c.first_at)).scalars().all():
+    asked = {
+        "page": page,
+        "since": after[0] if after is not None else _BEFORE_ALL,
+        "until": until or _AFTER_ALL,
+    }
+    for seq in conn.execute(_PACKS, asked).scalars().all():
         opened = _pack_at(conn, seq)
         for index in range(bisect_left(opened.times, first), len(opened)):
             if end is not None and opened.times[index] >= end:
@@ -493,8 +522,7 @@ def _packed(
 
 
 def _pack_at(conn: Connection, seq: int) -> packing.Pack:
-    one = sa.select(capture_packs.c.data).where(capture_packs.c.seq == seq)
-    return _opened(conn.execute(one).scalar_one())
+    return _opened(conn.execute(_PACK, {"seq": seq}).scalar_one())
 
 
 def _opened(data: bytes) -> packing.Pack:
@@ -662,22 +690,25 @@ def decisions(conn: Connection, page: str | None) -> Decisions:
     stand and the page's anchors name.
     """
     settled: dict[str, str] = {}
-    pairs: dict[str, list[tuple[Observation, Observation]]] = {"same": [], "different": []}
+    pairs: dict[frozenset[Observation], tuple[str, Observation, Observation]] = {}
     for decision in decision_log(conn):
         what = decision.what
         if decision.undone:
             continue
-        if what.kind in pairs and what.left and what.right:
-            pairs[what.kind].append((what.left, what.right))
+        if what.kind in ("same", "different") and what.left and what.right:
+            # Of two decisions about the same two the later holds.
+            pairs[frozenset((what.left, what.right))] = (what.kind, what.left, what.right)
         elif what.kind in ("accept", "reject") and what.capture and page in (None, what.page):
             settled[what.capture] = what.kind
-    marks = {seen for found in pairs.values() for pair in found for seen in pair}
+    marks = {seen for pair in pairs for seen in pair}
     marks.update(anchor.seen for anchor in anchors(conn, page))
     return Decisions(
         accepted=frozenset(name for name, kind in settled.items() if kind == "accept"),
         rejected=frozenset(name for name, kind in settled.items() if kind == "reject"),
-        same=tuple(pairs["same"]),
-        different=tuple(pairs["different"]),
+        same=tuple((left, right) for kind, left, right in pairs.values() if kind == "same"),
+        different=tuple(
+            (left, right) for kind, left, right in pairs.values() if kind == "different"
+        ),
         marks=frozenset(marks),
     )
 

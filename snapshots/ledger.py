@@ -26,6 +26,12 @@ from snapshots import schema
 
 _WAITING: Final = "visionsvakt_ledger"
 _APPEND_LOCK: Final = 0x4C4F4747
+_LAST: Final = (
+    sa.select(schema.ledger.c.number, schema.ledger.c.chain)
+    .order_by(schema.ledger.c.number.desc())
+    .limit(1)
+)
+_INSERT: Final = schema.ledger.insert()
 
 
 def canonical(fact: Mapping[str, Any]) -> bytes:
@@ -118,13 +124,10 @@ def collected(conn: Connection) -> Iterator[None]:
 def _flush(conn: Connection, waiting: list[_Entry]) -> None:
     if not waiting:
         return
-    table = schema.ledger
     if conn.dialect.name == "postgresql":  # numbers without gaps: one at a time until the commit
         conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_APPEND_LOCK)))
     there = _already(conn, [entry.ref for entry in waiting if entry.once])
-    last = conn.execute(
-        sa.select(table.c.number, table.c.chain).order_by(table.c.number.desc()).limit(1)
-    ).first()
+    last = conn.execute(_LAST).first()
     number, chain = (last.number, last.chain) if last else (0, bytes(32))
     rows = []
     for entry in waiting:
@@ -136,7 +139,7 @@ def _flush(conn: Connection, waiting: list[_Entry]) -> None:
         values = {"kind": entry.kind, "ref": entry.ref, "salt": entry.salt, "leaf": entry.leaf}
         rows.append({"number": number, "chain": chain, **values})
     if rows:
-        conn.execute(table.insert(), rows)
+        conn.execute(_INSERT, rows)
 
 
 def _already(conn: Connection, refs: list[str]) -> set[tuple[str, str]]:

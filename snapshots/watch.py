@@ -24,12 +24,55 @@ from monitor.pace import next_allowed
 from monitor.robots import RobotsText
 from snapshots.database import Database, insert_missing
 from snapshots.facts import body_before
-from snapshots.schema import hosts, leases, pages
+from snapshots.schema import Moment, hosts, leases, pages
 
 if TYPE_CHECKING:
     from monitor.fetch import Validators
 
 _WORKER: Final = "worker"
+
+# What each look asks the database is built once: building a query costs more than running it.
+_PAGE: Final = sa.select(pages).where(pages.c.key == sa.bindparam("key"))
+_LOCK: Final = sa.select(pages.c.key).where(pages.c.key == sa.bindparam("key")).with_for_update()
+_MOVE: Final = (
+    pages.update()
+    .where(
+        pages.c.key == sa.bindparam("this"),
+        pages.c.moved_to.is_distinct_from(sa.bindparam("to", type_=sa.Text)),
+    )
+    .values(moved_to=sa.bindparam("to", type_=sa.Text))
+)
+_SCHEDULE: Final = (
+    pages.update()
+    .where(pages.c.key == sa.bindparam("this"), pages.c.retired_at.is_(None))
+    .values(
+        due_at=sa.bindparam("when"),
+        failures=sa.bindparam("new_failures"),
+        fence=pages.c.fence + 1,
+    )
+)
+_HOST: Final = sa.select(hosts).where(hosts.c.host == sa.bindparam("host"))
+_LOCK_HOST: Final = _HOST.with_for_update()
+_HOLD: Final = (
+    hosts.update()
+    .where(hosts.c.host == sa.bindparam("this"))
+    .values(
+        free_at=sa.case(
+            (hosts.c.free_at > sa.bindparam("until", type_=Moment), hosts.c.free_at),
+            else_=sa.bindparam("until", type_=Moment),
+        )
+    )
+)
+_LEASE: Final = (
+    hosts.update()
+    .where(hosts.c.host == sa.bindparam("this"))
+    .values(lease_by=sa.bindparam("by"), lease_until=sa.bindparam("until"))
+)
+_GIVE_BACK: Final = (
+    hosts.update()
+    .where(hosts.c.host == sa.bindparam("this"), hosts.c.lease_by == sa.bindparam("by"))
+    .values(lease_by=None, lease_until=None)
+)
 
 
 # ------------------------------------------------------------------------------------------- pages
@@ -150,7 +193,7 @@ def lock(conn: Connection, key: str) -> None:
     SQLite's BEGIN IMMEDIATE holds everything already.
     """
     if conn.dialect.name != "sqlite":
-        conn.execute(sa.select(pages.c.key).where(pages.c.key == key).with_for_update()).first()
+        conn.execute(_LOCK, {"key": key}).first()
 
 
 def due(conn: Connection, now: datetime, limit: int) -> tuple[PageRow, ...]:
@@ -168,8 +211,7 @@ def next_due(conn: Connection) -> datetime | None:
 
 def schedule_next(conn: Connection, key: str, when: datetime, failures: int) -> None:
     """When to look at a page next, and how many looks in a row have failed."""
-    query = pages.update().where(pages.c.key == key, pages.c.retired_at.is_(None))
-    conn.execute(query.values(due_at=when, failures=failures, fence=pages.c.fence + 1))
+    conn.execute(_SCHEDULE, {"this": key, "when": when, "new_failures": failures})
 
 
 def make_due(conn: Connection, keys: Iterable[str], now: datetime) -> None:
@@ -199,7 +241,7 @@ def validators(conn: Connection, key: str) -> Validators:
     """What to ask «changed since?» with; empty where nothing is known."""
     from monitor.fetch import Validators
 
-    row = conn.execute(sa.select(pages).where(pages.c.key == key)).first()
+    row = conn.execute(_PAGE, {"key": key}).first()
     if row is None:
         return Validators()
     return Validators(row.etag, row.last_modified, row.validated_url)
@@ -207,7 +249,7 @@ def validators(conn: Connection, key: str) -> Validators:
 
 def remember_validators(conn: Connection, key: str, new: Validators) -> None:
     """Keep what the server gave with the page's last body (recorded before this is called)."""
-    row = conn.execute(sa.select(pages).where(pages.c.key == key)).one()
+    row = conn.execute(_PAGE, {"key": key}).one()
     known = (row.etag, row.last_modified, row.validated_url)
     last = body_before(conn, key, datetime.max.replace(tzinfo=row.added_at.tzinfo)) if new else None
     body = bytes.fromhex(last) if last else None
@@ -219,8 +261,7 @@ def remember_validators(conn: Connection, key: str, new: Validators) -> None:
 
 def remember_move(conn: Connection, key: str, moved_to: str | None) -> bool:
     """Where the page says it lives from now on. Returns whether that is new."""
-    query = pages.update().where(pages.c.key == key, pages.c.moved_to.is_distinct_from(moved_to))
-    return conn.execute(query.values(moved_to=moved_to)).rowcount > 0
+    return conn.execute(_MOVE, {"this": key, "to": moved_to}).rowcount > 0
 
 
 def _page_row(row: Row[Any]) -> PageRow:
@@ -257,7 +298,7 @@ def _fraction(text: str) -> float:
 
 def robots(conn: Connection, host: str) -> RobotsText | None:
     """The robots.txt of a host as it was fetched last."""
-    row = conn.execute(sa.select(hosts).where(hosts.c.host == host)).first()
+    row = conn.execute(_HOST, {"host": host}).first()
     if row is None or row.robots_at is None:
         return None
     return RobotsText(host, row.robots_at, row.robots_status, row.robots_text or "")
@@ -273,9 +314,9 @@ def remember_robots(conn: Connection, host: str, found: RobotsText) -> None:
 
 def hold_host(conn: Connection, host: str, until: datetime) -> None:
     """No request to this host before then (it said Retry-After)."""
-    insert_missing(conn, hosts, [{"host": host}])
-    later = (hosts.c.free_at.is_(None)) | (hosts.c.free_at < until)
-    conn.execute(hosts.update().where(hosts.c.host == host, later).values(free_at=until))
+    if conn.execute(_HOLD, {"this": host, "until": until}).rowcount == 0:
+        insert_missing(conn, hosts, [{"host": host}])
+        conn.execute(_HOLD, {"this": host, "until": until})
 
 
 class HostGate:
@@ -349,8 +390,10 @@ class HostGate:
     def _enter(self, conn: Connection, host: str, name: str) -> datetime | None:
         """Take the turn, or say when it may be free."""
         now = self._clock()
-        insert_missing(conn, hosts, [{"host": host}])
-        row = conn.execute(sa.select(hosts).where(hosts.c.host == host).with_for_update()).one()
+        row = conn.execute(_LOCK_HOST, {"host": host}).first()
+        if row is None:
+            insert_missing(conn, hosts, [{"host": host}])
+            row = conn.execute(_LOCK_HOST, {"host": host}).one()
         waits = [row.free_at] if row.free_at is not None and row.free_at > now else []
         leased = row.lease_until is not None and row.lease_until > now and row.lease_by != name
         if leased and not self._runs(row.lease_by.rpartition(" ")[0]):
@@ -366,8 +409,7 @@ class HostGate:
         if waits:
             until: datetime = max(waits)
             return until
-        query = hosts.update().where(hosts.c.host == host)
-        conn.execute(query.values(lease_by=name, lease_until=now + self._lease))
+        conn.execute(_LEASE, {"this": host, "by": name, "until": now + self._lease})
         return None
 
     def _leave(self, host: str, name: str, asked: float | None) -> None:
@@ -377,8 +419,7 @@ class HostGate:
             known = robots(conn, host)
             delay = known.crawl_delay if known is not None else None
             free_at = next_allowed(now, self._pause_seconds, delay, asked)
-            mine = hosts.update().where(hosts.c.host == host, hosts.c.lease_by == name)
-            conn.execute(mine.values(lease_by=None, lease_until=None))
+            conn.execute(_GIVE_BACK, {"this": host, "by": name})
             hold_host(conn, host, free_at)
 
 

@@ -2,9 +2,9 @@
 
     python benchmarks/reading.py [FILE …]
 
-Without files: invented pages of some 150 KB and 140 initiatives in several styles. Prints milliseconds
-(the least of many runs, the time a quiet machine needs) and the ratio; exits 1 where a target is
-missed: 3 ms, and 4 times of selectolax parsing the same bytes.
+Without files: invented pages of some 150 KB and 140 initiatives in several styles. Prints
+milliseconds (the least of many runs, the time a quiet machine needs) and the ratio; exits 1
+where a target is missed: 3 ms, and 4 times of selectolax parsing the same bytes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def least_ms(run: Callable[[], object], runs: int = 80) -> float:
 
 
 def pages() -> list[tuple[str, bytes, Profile]]:
-    """Invented pages of 150 KB: the list of 140, and the scripts and styles that real pages carry."""
+    """Invented pages of 150 KB: the list of 140, and the scripts that real pages carry."""
     found = []
     for items in ("li-span", "li-details", "li-strong", "heading-button"):
         style = Style(items=items, sections="portlets", noise="full", text="class")

@@ -18,7 +18,7 @@ class Place:
 
 
 def place_of(url: str | None, base: str | None, canonical: str | None) -> Place:
-    """The page's place: its final address, else the canonical one, bent by `<base>` (HTML 2.4.3)."""
+    """The page's place: its final or else canonical address, bent by `<base>` (HTML 2.4.3)."""
     page = _absolute(url) or _absolute(canonical)
     if base:
         bent = _join(page, base) if page else _absolute(base)

@@ -1,7 +1,8 @@
 """Bytes -> text. The bytes themselves have the last word: what is valid UTF-8 is UTF-8.
 
-Order: byte order mark, valid UTF-8, the header's charset, `<meta charset>`, then detection. A declared
-charset that the bytes contradict is noticed (`Decoded.contradiction`), never followed blindly.
+Order: byte order mark, valid UTF-8, the header's charset, `<meta charset>`, then detection. A
+declared charset that the bytes contradict is noticed (`Decoded.contradiction`), never followed
+blindly.
 """
 
 from __future__ import annotations

@@ -41,14 +41,16 @@ _GUESSES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )
 _NEWS = re.compile(
-    r"nyheter|frågor|fråga oss|spørsmål|spørgsmål|kysy|questions|aktuellt|aktuelt|nyheder|uutis|ajankohtai|news|latest|relatera|relatert|relateret"
-    r"|related|läs mer|les mer|læs mere|lue lisää|read more|mer information|mer om|kalend|evenemang",
+    r"nyheter|frågor|fråga oss|spørsmål|spørgsmål|kysy|questions|aktuellt|aktuelt|nyheder|uutis"
+    r"|ajankohtai|news|latest|relatera|relatert|relateret"
+    r"|related|läs mer|les mer|læs mere|lue lisää|read more"
+    r"|mer information|mer om|kalend|evenemang",
     re.IGNORECASE,
 )
 
 
 def draft(source: Source) -> ProfileDraft:
-    """The headings of a page and a TOML block to paste. Never fails; an odd page gives few headings."""
+    """The headings of a page and a TOML block to paste. Never fails: nonsense gives no headings."""
     page = page_of(source, _NOBODY)
     if page is None:
         return ProfileDraft((), _toml(_name(source, None), "sv", (), ()))
@@ -56,8 +58,7 @@ def draft(source: Source) -> ProfileDraft:
     reading = page.read(source)
     labels = _labels(outline)
     if len(labels) >= 2:
-        sections = {word: count for word, count in labels.items()}
-        found = [FoundHeading(word, 0, count, "section") for word, count in sections.items()]
+        found = [FoundHeading(word, 0, count, "section") for word, count in labels.items()]
     else:
         found = list(_headings(outline, reading.sections))
     parts = [(heading.text, heading.initiatives) for heading in found if heading.part == "section"]

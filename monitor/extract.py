@@ -3,7 +3,7 @@
 `extract` is pure and never fails: what can't be read ends as a reading with reasons. The road:
 
     sniff -> decode -> outline -> survey (the profile's headings) -> one grammar per section
-          -> initiatives; everything else is intro, ignored by a named rule, or reported as unclaimed
+          -> initiatives; everything else is intro, left out by a named rule, or reported
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class Page:
         sections: list[Section] = []
         first = self.stop
         shape = ""
-        for heading, span, found in self._with_unknown(self._parts()):
+        for heading, _, found in self._with_unknown(self._parts()):
             initiatives = []
             if heading is not None:
                 taken.add(heading.block)

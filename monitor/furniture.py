@@ -1,8 +1,8 @@
 """Words that belong to nothing: the named rules by which a text on the page is left out.
 
-Each rule is one compiled pattern with a name, for the languages whose profiles are tried (Swedish,
-Norwegian, Danish, Finnish, English). Rules judge whole blocks or whole inline pieces, never parts of
-a sentence, and never texts that an initiative has taken.
+Each rule is one compiled pattern with a name, for the languages whose profiles are tried
+(Swedish, Norwegian, Danish, Finnish, English). Rules judge whole blocks or whole inline pieces,
+never parts of a sentence, and never texts that an initiative has taken.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ _MARK = (
     rf"|(?:{_NEW_WINDOW}))"
 )
 _MARK_ANYWHERE = re.compile(rf"\s*[(\[]?\s*{_MARK}\s*\.?\s*[)\]]?", re.IGNORECASE)
-_MARK_HINTS = tuple(
-    "bplats xtern kstern önst flik bbsid webbsaj vindu fane nettst ebsite websted hjemmeside webside"
-    " ikkuna välileh sivust window".split()
-) + (" tab", "other site", "other page", "annan sida", "annan sajt")
+_MARK_HINTS = (
+    *"bplats xtern kstern önst flik bbsid webbsaj vindu fane nettst ebsite websted".split(),
+    *"hjemmeside webside ikkuna välileh sivust window".split(),
+    *(" tab", "other site", "other page", "annan sida", "annan sajt"),
+)
 # What most links say, tried before the patterns: whole endings, and whether they name another site.
 _USUAL_MARKS = (
     ("Länk till annan webbplats, öppnas i nytt fönster.", True),
@@ -131,7 +132,8 @@ _BOXES = re.compile(
     r"|(?:ändrad av|sidansvarig|innehållsansvarig|ansvarig utgivare|sideansvarlig|ansvarlig"
     r"|sivun vastuuhenkilö|page owner)\b.{0,80}"
     # share, print, listen, back
-    r"|(?:dela|del|jaa|share)(?:\s+(?:sidan|siden|sivu|this page|page|artikeln|med|på|on)\b.{0,160}|:?)"
+    r"|(?:dela|del|jaa|share)(?:\s+(?:sidan|siden|sivu|this page|page|artikeln|med|på|on)\b"
+    r".{0,160}|:?)"
     r"|(?:facebook|linkedin|twitter|x|e-post|e-mail|mejla|whatsapp|bluesky|instagram)(?:symbol)?"
     r"(?:[\s,|·•]+(?:facebook|linkedin|twitter|x|e-post|e-mail|mejla|whatsapp|bluesky|instagram)"
     r"(?:symbol)?)*"
@@ -146,7 +148,8 @@ _BOXES = re.compile(
     r"|(?:om du har frågor|har du frågor|har du en fråga|frågor\?|har du spørgsmål|har du spørsmål"
     r"|onko sinulla kysyttävää|questions\?|do you have questions|any questions)\b.{0,120}"
     # was this page any good?
-    r"|(?:hjälpte (?:informationen|sidan|innehållet)|hittade du|var (?:sidan|informationen) till hjälp"
+    r"|(?:hjälpte (?:informationen|sidan|innehållet)|hittade du"
+    r"|var (?:sidan|informationen) till hjälp"
     r"|fant du|fandt du|löysitkö|was this page|did you find)\b.{0,120}\??"
     # cookies
     r"|.{0,120}\b(?:använder|bruker|bruger|käyttää|uses?|godkänn|acceptera)\b.{0,40}"
@@ -202,7 +205,8 @@ def is_marker(text: str) -> bool:
 
 
 _LABEL = re.compile(
-    r"(?:status|nuvarande status|läge|fas|skede|tillstånd|stage|phase|state|progress|tila|vaihe|tilanne"
+    r"(?:status|nuvarande status|läge|fas|skede|tillstånd|stage|phase|state|progress"
+    r"|tila|vaihe|tilanne"
     r"|fase|stadie|stadium)\s*(?:[:–—-]\s*|\n\s*|$)(.*)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -224,8 +228,11 @@ def labelled(text: str) -> str | None:
 
 
 COLUMN_WORDS = frozenset(
-    "status läge fas insats insatser titel rubrik namn aktivitet åtgärd projekt beskrivning länk länkar"
-    " mer läs information nr nummer tiltak tittel lenke lenker indsats projekt beskrivelse link links"
-    " title name initiative initiatives description project action tila hanke nimi kuvaus linkki linkit"
+    "status läge fas insats insatser titel rubrik namn aktivitet åtgärd projekt beskrivning"
+    " länk länkar"
+    " mer läs information nr nummer tiltak tittel lenke lenker indsats projekt beskrivelse"
+    " link links"
+    " title name initiative initiatives description project action tila hanke nimi kuvaus"
+    " linkki linkit"
     " toimenpide otsikko more read område".split()
 )

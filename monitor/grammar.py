@@ -1,12 +1,14 @@
 """Which blocks of a section are titles, and which blocks belong to each: found by repetition.
 
-A candidate is a way to point out titles by structure alone: «blocks with this look that begin at least
-so many elements». Each candidate cuts the section into units; the candidate whose units explain the
-section best (nothing left over, titles first and short, texts after them) is the section's grammar.
+A candidate is a way to point out titles by structure alone: «blocks with this look that begin
+at least so many elements». Each candidate cuts the section into units; the candidate whose
+units explain the section best (nothing left over, titles first and short, texts after them) is
+the section's grammar.
 
-With titles t1, t2, … the unit of a title is the largest element around it that holds no other title.
-What lies inside the unit belongs to the title (nested pages: list items, details, table rows). Where
-the units hold titles only, what follows beside them does (flat pages: headings, dt and dd, accordions).
+With titles t1, t2, … the unit of a title is the largest element around it that holds no other
+title. What lies inside the unit belongs to the title (nested pages: list items, details, table
+rows). Where the units hold titles only, what follows beside them does (flat pages: headings, dt
+and dd, accordions).
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ _ROWS = frozenset(("li", "tr", "details", "article", "section", "dd"))
 
 
 class Pattern(NamedTuple):
-    """How titles are told: `look` (and `classes`, where looks alone do not tell), `drop` at least."""
+    """How titles are told: by `look` (by `classes` too, where that is not enough) and `drop`."""
 
     look: str
     drop: int
@@ -94,7 +96,7 @@ NOTHING = Parse(None, False, (), (), 9.0)
 
 
 def parse(span: Span, learned: Sequence[tuple[Pattern, bool]], known: frozenset[int]) -> Parse:
-    """The best cut of a section. `learned`: what fitted other sections; `known`: blocks with known titles."""
+    """The best cut of a section. `learned`: what fitted others; `known`: known titles."""
     if span.first >= span.end:
         return NOTHING
     best = NOTHING
@@ -505,7 +507,7 @@ def _spans_rows(span: Span, unit: Unit, depth: int) -> bool:
 
 
 def _row_below(span: Span, number: int, depth: int) -> int | None:
-    """How deep the outermost list item or table row around a block stands, below a unit's element."""
+    """How deep the outermost item or row around a block stands, below its unit's element."""
     block = span.blocks[number]
     if block.depth <= depth + 1:
         return None

@@ -1,17 +1,19 @@
 """HTML -> one flat outline: the page's texts in reading order, each with its place in the tree.
 
 The outline is a list of blocks. A block is one run of text between two block boundaries (a
-paragraph, a heading, a list item's own text, a cell). `place` is the element it stands in, `depth` how
-many elements are around it, and `rise` how many of them it shares with the block before: with `rise`
-alone one can tell, without the tree, which blocks lie inside the same element. `look` is the chain of
-tags down to the text.
+paragraph, a heading, a list item's own text, a cell). `place` is the element it stands in,
+`depth` how many elements are around it, and `rise` how many of them it shares with the block
+before: with `rise` alone one can tell, without the tree, which blocks lie inside the same
+element. `look` is the chain of tags down to the text.
 
-Nothing is judged here: menus, page header and footer are left out by their roles, everything else is
-kept. Hidden, collapsed and aria-hidden panels are kept too, since folding is only presentation.
+Nothing is judged here: menus, page header and footer are left out by their roles, everything
+else is kept. Hidden, collapsed and aria-hidden panels are kept too, since folding is only
+presentation.
 
-Speed: this runs on every changed page, and each touch of a node costs. So one loop walks the tree
-once, ordinary elements are never asked for attributes (the few with a telling attribute are looked up
-beforehand), and an element that holds one text only is written down without descending.
+Speed: this runs on every changed page, and each touch of a node costs. So one loop walks the
+tree once, ordinary elements are never asked for attributes (the few with a telling attribute
+are looked up beforehand), and an element that holds one text only is written down without
+descending.
 """
 
 from __future__ import annotations
@@ -100,7 +102,7 @@ class Elements:
         return (node.attributes.get(name) or "") if node is not None else ""
 
     def classes(self, number: int) -> str:
-        """The class attribute with its white space folded: class attributes may hold line breaks."""
+        """The class attribute, its white space folded: it may hold line breaks."""
         return " ".join(self.attribute(number, "class").split())
 
     def path(self, number: int) -> list[int]:
@@ -835,8 +837,8 @@ def with_column_heads(blocks: list[Block], elements: Elements) -> list[Block]:
 def with_panels_in_place(blocks: list[Block], elements: Elements) -> list[Block]:
     """Panels that stand apart from their controls (tabs, some accordions) moved to follow them.
 
-    Nothing moves where every panel already follows its own control. Tabs may hold accordions, so the
-    outermost controls come first.
+    Nothing moves where every panel already follows its own control. Tabs may hold accordions, so
+    the outermost controls come first.
     """
     if not any(block.ref or block.look.endswith("/tab") for block in blocks):
         return blocks
@@ -890,7 +892,7 @@ def _moved(blocks: list[Block], elements: Elements, panel_of: dict[int, int]) ->
 
 
 def _panels(blocks: list[Block], elements: Elements) -> dict[int, int]:
-    """Control (a block's number) -> the element it opens: by id, by label, or tabs by their order."""
+    """Control (a block's number) -> the element it opens: by id, by label, tabs by their order."""
     refs = {block.ref for block in blocks if block.ref}
     labels: dict[str, int] = {}
     opened: list[int] = []

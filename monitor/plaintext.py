@@ -1,12 +1,13 @@
 """Plain text -> the same outline as HTML: bullets make items, indentation makes depth.
 
-Layouts met: lists with bullets or numbers, whose content is indented or not; titles and texts that
-take turns, told apart by their length; Markdown's headings, bold lines and links. A short line at the
-end of an item, or one that says it leads to another site, is a link.
+Layouts met: lists with bullets or numbers, whose content is indented or not; titles and texts
+that take turns, told apart by their length; Markdown's headings, bold lines and links. A short
+line at the end of an item, or one that says it leads to another site, is a link.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import NamedTuple
 
@@ -97,7 +98,7 @@ def _unwrapped(lines: list[_Line]) -> list[_Line]:
     """Paragraphs broken at a fixed width, joined: all lines but a paragraph's last are wide."""
     inner = [
         line
-        for line, following in zip(lines, lines[1:], strict=False)
+        for line, following in itertools.pairwise(lines)
         if not (line.blank_after or following.bullet or line.bullet or line.level)
     ]
     if len(inner) < 3 or any(len(line.text) > _WIDE for line in lines):

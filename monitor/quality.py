@@ -1,11 +1,12 @@
 """Can this reading be trusted? Absolute signs, and signs against the page's own past.
 
 An absolute sign is in the reading itself (no initiatives, a section missing, an error page): it
-waits for a person. A relative sign is only unlike the page's past (half of a section gone at once):
-seen often enough it was a real mass edit, and repetition releases it.
+waits for a person. A relative sign is only unlike the page's past (half of a section gone at
+once): seen often enough it was a real mass edit, and repetition releases it.
 
 The thresholds leave ordinary life alone: up to some ten edits of 120, one to three of 5-20, any
-number of additions. They stop what loses a third of a section or of a page at once, or changes 40 %.
+number of additions. They stop what loses a third of a section or of a page at once, or changes
+40 %.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.charset import Decoded
-from monitor.model import Initiative, PageWords, Profile, Reading, Reason
-from monitor.model import Figures
+from monitor.model import Figures, Initiative, PageWords, Profile, Reading, Reason
 from monitor.text import same, same_key
 
 LOST_SHARE = 1 / 3

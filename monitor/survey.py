@@ -25,10 +25,14 @@ from monitor.text import heading_key
 
 _LONGEST_LABEL = 120
 _STATUS_WORDS: Mapping[str, tuple[str, ...]] = {
-    "ongoing": ("pågående", "pågår", "i gång", "igång", "i gang", "pågående nu", "käynnissä")
-    + ("ongoing", "in progress", "underway"),
-    "developing": ("utvecklas", "under utveckling", "planerad", "planerat", "planeras", "planlagt")
-    + ("på gång", "kommande", "suunnitteilla", "developing", "planned", "in development"),
+    "ongoing": (
+        *("pågående", "pågår", "i gång", "igång", "i gang", "pågående nu", "käynnissä"),
+        *("ongoing", "in progress", "underway"),
+    ),
+    "developing": (
+        *("utvecklas", "under utveckling", "planerad", "planerat", "planeras", "planlagt"),
+        *("på gång", "kommande", "suunnitteilla", "developing", "planned", "in development"),
+    ),
     "partnership": ("partnerskap", "nätverk", "samverkan", "samarbete", "partnership", "network"),
 }
 """Words after «Status:» for statuses that a profile declares, where its own headings don't fit."""
@@ -50,8 +54,8 @@ class Heading(NamedTuple):
 class Survey:
     """`labels`: the status labels, by block: a rule's number, or the word nobody knows.
 
-    `labelled` is True where the initiatives tell their own status and no heading does. Nothing at or
-    after `stop` is content.
+    `labelled` is True where the initiatives tell their own status and no heading does. Nothing at
+    or after `stop` is content.
     """
 
     headings: tuple[Heading, ...]

@@ -2,12 +2,14 @@
 
     python tests/fuzz_reading.py [--cases 100000] [--seed 1] [--seconds 0]
 
-Coverage-guided with atheris where it is installed (`pip install atheris`), else seeded: an input that
-reaches new lines of the reader joins the corpus, and later inputs are made from it. Prints one line
-each 5,000 cases; exits 1 at the first input that breaks a promise, written to `fuzz-failure.bin`.
+Coverage-guided with atheris where it is installed (`pip install atheris`), else seeded: an
+input that reaches new lines of the reader joins the corpus, and later inputs are made from it.
+Prints one line each 5,000 cases; exits 1 at the first input that breaks a promise, written to
+`fuzz-failure.bin`.
 
-The promises: `extract` returns a Reading for any bytes within a second and within 300 MB, is pure,
-and a good verdict never comes without each section and one initiative that says something.
+The promises: `extract` returns a Reading for any bytes within a second and within 300 MB, is
+pure, and a good verdict never comes without each section and one initiative that says
+something.
 """
 
 from __future__ import annotations

@@ -155,7 +155,8 @@ def test_ordinals_markers_and_status_labels_belong_to_nothing() -> None:
         listed(
             "<li><b>1. Bro</b><p>Byggs.</p></li>",
             "<li><b>2. Damm</b><p>Grävs.</p></li>",
-            later="<li><span>•</span><b>2030 års plan</b><p>Status: Planerat</p><p>Skrivs.</p></li>",
+            later="<li><span>•</span><b>2030 års plan</b><p>Status: Planerat</p>"
+            "<p>Skrivs.</p></li>",
         )
     )
     assert said(reading) == [
@@ -484,9 +485,11 @@ _TEXTS = {
     "Planerat\n\nCykla\nMer.\n",
     "Markdown": "# R\n\nI.\n\n## Pågående\n\n### Bro\n\nByggs.\n\n[Se planen](/p)\n\n### Damm\n\n"
     "Grävs.\n\n## Planerat\n\n### Cykla\n\nMer.\n",
-    "underlined": "R\n=====\n\nI.\n\nPågående\n-----\n\n* Bro\n\n  Byggs.\n\n  Se planen\n* Damm\n\n"
+    "underlined": "R\n=====\n\nI.\n\nPågående\n-----\n\n* Bro\n\n  Byggs.\n\n"
+    "  Se planen\n* Damm\n\n"
     "  Grävs.\n\nPlanerat\n-----\n\n* Cykla\n\n  Mer.\n",
-    "Windows lines": "R\r\n\r\nI.\r\n\r\nPågående\r\n\r\n1. Bro\r\n\r\n   Byggs.\r\n\r\n   Se planen"
+    "Windows lines": "R\r\n\r\nI.\r\n\r\nPågående\r\n\r\n1. Bro\r\n\r\n   Byggs.\r\n\r\n"
+    "   Se planen"
     "\r\n2. Damm\r\n\r\n   Grävs.\r\n\r\nPlanerat\r\n\r\n1. Cykla\r\n\r\n   Mer.\r\n",
 }
 

@@ -1,8 +1,8 @@
 """The project's own page generator: invented towns, rendered in every way we can think of.
 
-`invent(seed)` makes a town (the truth), `render(town, style)` writes it as HTML, and `expected(town,
-style)` says what a reader must find. Styles are frozen; `styles(seed, count)` draws combinations that
-cover every pair of values, and more.
+`invent(seed)` makes a town (the truth), `render(town, style)` writes it as HTML, and
+`expected(town, style)` says what a reader must find. Styles are frozen; `styles(seed, count)`
+draws combinations that cover every pair of values, and more.
 """
 
 from __future__ import annotations
@@ -251,7 +251,8 @@ def _mark(style: Style) -> tuple[str, str]:
         "img-span": ("", f'<img alt="" src="/e.png"><span class="x"> {_SAYS}</span>'),
         "svg": (
             "",
-            f'<svg class="i" aria-hidden="true"><use href="/i.svg#x"></use></svg><span> {_SAYS}</span>',
+            '<svg class="i" aria-hidden="true"><use href="/i.svg#x"></use></svg>'
+            f"<span> {_SAYS}</span>",
         ),
         "svg-title": ("", f'<svg class="i"><title>{_SHORT}</title><path d="M0 0"/></svg>'),
         "title": (f' title="{_SAYS}"', ""),
@@ -499,7 +500,8 @@ def _link_role(items: _Rows, s: Style) -> str:
         items,
         s,
         lambda t, p, n: (
-            f'<div class=rad><a role="button" href="#" aria-expanded="false">{t}</a>{_body(s, p)}</div>'
+            f'<div class=rad><a role="button" href="#" aria-expanded="false">{t}</a>'
+            f"{_body(s, p)}</div>"
         ),
         "",
     )
@@ -628,7 +630,8 @@ def _sections(town: Town, style: Style, lists: list[str]) -> str:
         )
     if style.sections == "section":
         return "\n".join(
-            f'<section aria-labelledby="s{n}"><h2 id="s{n}"><span>{name}</span></h2>{body}</section>'
+            f'<section aria-labelledby="s{n}"><h2 id="s{n}"><span>{name}</span></h2>'
+            f"{body}</section>"
             for n, (name, body) in enumerate(pairs)
         )
     if style.sections == "role":
@@ -642,7 +645,8 @@ def _sections(town: Town, style: Style, lists: list[str]) -> str:
             for n, name in enumerate(names)
         )
         panels = "".join(
-            f'<div role="tabpanel" id="tp{n}" aria-labelledby="t{n}"{" hidden" if n else ""}>{body}</div>'
+            f'<div role="tabpanel" id="tp{n}" aria-labelledby="t{n}"'
+            f"{' hidden' if n else ''}>{body}</div>"
             for n, body in enumerate(lists)
         )
         return f'<div role="tablist">{tabs}</div>{panels}'
@@ -702,16 +706,19 @@ def _rows(items: tuple[Item, ...], style: Style, heading: str, at: int) -> _Rows
 # -- rendering: the page
 
 _MENU = (
-    '<nav aria-label="Huvudmeny"><ul><li><a href="/a">Bo och leva</a><ul><li><a href="/b">Sådant vi gör i'
+    '<nav aria-label="Huvudmeny"><ul><li><a href="/a">Bo och leva</a><ul><li><a'
+    ' href="/b">Sådant vi gör i'
     ' dag</a></li></ul></li><li><a href="/n">Aktuellt</a></li></ul></nav>'
 )
 _HEADER = (
-    '<header><a href="#c">Hoppa till innehåll</a><div>Granviks kommun</div><form role="search"><label>'
+    '<header><a href="#c">Hoppa till innehåll</a><div>Granviks kommun</div><form'
+    ' role="search"><label>'
     f"Sök</label><input><button>Sök</button></form>{_MENU}</header>"
 )
 _FOOTER = (
     "<footer><h1>Mer om Granvik</h1><h2>Kontakta kommunen</h2><p>Telefon: 0123-45 67</p><ul><li>"
-    '<a href="/k">Kakor</a></li></ul></footer><div class="c"><script>var t={"title":"Vi använder kakor"}'
+    '<a href="/k">Kakor</a></li></ul></footer><div class="c"><script>var t={"title":"Vi'
+    ' använder kakor"}'
     "</script></div>"
 )
 _BREADCRUMB = (
@@ -720,11 +727,13 @@ _BREADCRUMB = (
 _ALERT = '<div class="alert"><p>Lekplatsen i Kvarndalen är stängd i dag</p></div>'
 _CONTACT = "<div><h2>Fråga oss gärna:</h2><p>Telefon: <span></span></p><p>Skriv till oss</p></div>"
 _BOXES = (
-    '<p>Senast ändrad: <time datetime="2026-03-01">2026-03-01 12.10</time></p><p>Ändrad av: A. Person</p>'
+    '<p>Senast ändrad: <time datetime="2026-03-01">2026-03-01 12.10</time></p><p>Ändrad av:'
+    " A. Person</p>"
     "<p>Dela sidan: Vår vision</p>"
 )
 _NEWS = (
-    '<div><h2>Aktuellt</h2><ul><li><span>Publicerad 2026-03-01</span><h3><a href="/ny.html">Ny park</a>'
+    "<div><h2>Aktuellt</h2><ul><li><span>Publicerad 2026-03-01</span><h3><a"
+    ' href="/ny.html">Ny park</a>'
     "</h3><span>Parken öppnar på lördag...</span></li></ul></div>"
 )
 
@@ -764,8 +773,10 @@ def render(town: Town, style: Style) -> str:
     ends = "" if style.noise == "bare" else _FOOTER
     head = _HEADER if style.noise != "bare" else ""
     html = (
-        '<!DOCTYPE html>\n<html lang="sv-SE"><head><meta charset="utf-8"><title>Vår vision - Granvik'
-        f'</title><link rel="canonical" href="{URL}"><script>var a="<h2>Aktuellt</h2>";</script></head>'
+        '<!DOCTYPE html>\n<html lang="sv-SE"><head><meta charset="utf-8"><title>Vår vision -'
+        " Granvik"
+        f'</title><link rel="canonical" href="{URL}"><script>var a="<h2>Aktuellt</h2>";</script>'
+        "</head>"
         f"\n<body>{head}{frame}{ends}</body></html>"
     )
     if style.closing == "loose":
@@ -816,9 +827,8 @@ def sensible(style: Style) -> bool:
         return False
     if style.closing == "loose" and style.links == "bare" and style.text not in ("div", "bare"):
         return False  # without </p> the bare link is inside the paragraph
-    if style.closing == "loose" and style.text == "bare":
-        if style.links == "before":
-            return False  # likewise the bare text
+    if style.closing == "loose" and style.text == "bare" and style.links == "before":
+        return False  # likewise the bare text
     if style.closing == "loose" and style.status == "first":
         return False  # likewise what follows the status
     if style.closing == "loose" and style.items == "custom":
@@ -831,7 +841,7 @@ def sensible(style: Style) -> bool:
 
 
 def styles(seed: int, count: int) -> Iterator[Style]:
-    """`count` sensible styles: first every value of every knob with every item style, then chance."""
+    """`count` sensible styles: first each value of each knob with each item style, then chance."""
     rng = random.Random(seed)
     names = [one.name for one in fields(Style)]
     made = 0

@@ -302,11 +302,11 @@ def _structure(reading: Reading, profile: Profile, facts: PageFacts) -> list[Rea
         )
     claimed = figures(reading)
     rest = claimed.unclaimed_characters
-    if count and rest > 400 and rest > claimed.characters:
+    if count and rest > 300 and rest > 0.5 * claimed.characters:
         reasons.append(
             Reason(
                 "unclaimed_text",
-                f"Mer än hälften av texten ({rest} tecken) hör inte till någon insats.",
+                f"En stor del av texten ({rest} tecken) hör inte till någon insats.",
                 str(rest),
             )
         )

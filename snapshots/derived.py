@@ -137,7 +137,7 @@ def load(conn: Connection, page: str, *, whole: bool = True) -> tuple[State, Cur
 
 @lru_cache(maxsize=256)
 def _rest_of(stored: bytes) -> State:
-    """What of a state stands in no table; pure, and the same from one unchanged look to the next."""
+    """What of a state stands in no table. Pure, and the same from look to unchanged look."""
     return from_plain(State, json.loads(zstd.decompress(stored)))
 
 
@@ -433,6 +433,40 @@ def _departed(conn: Connection, page: str) -> tuple[Track, ...]:
         .order_by(spans.c.end_snapshot, spans.c.position)
     )
     return tuple(_track(row, row.left_at) for row in conn.execute(query))
+
+
+def tracks_at(
+    conn: Connection, page: str, number: int
+) -> tuple[tuple[Track, ...], tuple[Track, ...]]:
+    """The tracks of a snapshot in page order, and those that had left by then, as they left."""
+    began = _track_query().add_columns(spans.c.end_snapshot)
+    began = began.where(spans.c.page == page, spans.c.first_snapshot <= number)
+    rows = conn.execute(began.order_by(spans.c.first_snapshot, spans.c.position)).all()
+    last = {row.track: row for row in rows}  # of each track its latest span
+    standing = [row for row in last.values() if (row.end_snapshot or number + 1) > number]
+    times = {
+        row.number: row.at
+        for row in conn.execute(
+            sa.select(snapshots_table.c.number, snapshots_table.c.at).where(
+                snapshots_table.c.page == page, snapshots_table.c.number <= number
+            )
+        )
+    }
+    gone = [row for row in last.values() if (row.end_snapshot or number + 1) <= number]
+    return (
+        tuple(_track(row, None) for row in sorted(standing, key=lambda row: row.position)),
+        tuple(
+            _track(row, times[row.end_snapshot])
+            for row in sorted(gone, key=lambda row: (row.end_snapshot, row.position))
+        ),
+    )
+
+
+def capture_of(conn: Connection, page: str, number: int) -> str:
+    """The capture that a snapshot was read from."""
+    mine = (snapshots_table.c.page == page) & (snapshots_table.c.number == number)
+    name: str = conn.execute(sa.select(snapshots_table.c.capture).where(mine)).scalar_one()
+    return name
 
 
 def _track_query() -> sa.Select[Any]:

@@ -7,7 +7,7 @@ Pages are named by their id (what people call them); `pages.key` only where an a
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -347,7 +347,11 @@ class VersionSpan:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """One initiative's whole life. `pages` are those it stands on, or stood on last."""
+    """One initiative's whole life. `pages` are those it stands on, or stood on last.
+
+    `still_since` and `seen_last`: between these two looks nothing about it changed, on any page;
+    `seen_last` is the last good look that showed it (None: it stands nowhere any more).
+    """
 
     id: str
     title: str
@@ -357,6 +361,15 @@ class Life:
     statuses: tuple[StatusSpan, ...]
     versions: tuple[VersionSpan, ...]
     changes: tuple[RecordedChange, ...]
+    still_since: datetime | None = None
+    seen_last: datetime | None = None
+
+    @property
+    def still_days(self) -> int | None:
+        """Whole days for which nothing about it changed, at least; None: it stands nowhere."""
+        if self.still_since is None or self.seen_last is None:
+            return None
+        return (self.seen_last - self.still_since).days
 
 
 def lives_named(conn: Connection, name: str) -> tuple[str, ...]:
@@ -404,7 +417,15 @@ def life(conn: Connection, initiative: str) -> Life | None:
         statuses=_statuses(versions),
         versions=versions,
         changes=find_changes(conn, Wanted(initiative=initiative)),
+        still_since=max(span.until or span.since for span in versions) if standing else None,
+        seen_last=_seen_last(conn, where) if standing else None,
     )
+
+
+def _seen_last(conn: Connection, page_ids: Iterable[str]) -> datetime | None:
+    query = sa.select(sa.func.max(cursors.c.last_good))
+    query = query.join(pages, pages.c.key == cursors.c.page).where(pages.c.id.in_(page_ids))
+    return conn.execute(query).scalar()
 
 
 def _versions(conn: Connection, initiative: str) -> tuple[VersionSpan, ...]:

@@ -12,7 +12,7 @@ import json
 import re
 import struct
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -96,26 +96,47 @@ def pack(captures: Sequence[Capture]) -> bytes:
     times = [microseconds(capture.at) for capture in captures]
     steps = [after - before for before, after in zip([0, *times], times, strict=False)]
     known = [name for name in hashes if name is not None]
-    head = {
+    by_shape, by_body, by_template = zip(*rows, strict=True)
+    glance = {
         "format": _FORMAT,
         "page": captures[0].page,
         "looks": len(captures),
-        "slots": [len(slot) for slot in slots],
         "shapes": list(shapes),
         "bodies": len(known),
         "nothing": hashes.get(None),
-        "templates": list(templates),
     }
+    names = b"".join(bytes.fromhex(name) for name in known)
+    exchanges = {"templates": list(templates), "slots": [len(slot) for slot in slots]}
+    first = _frame(glance, names, *map(_planes, (steps, by_shape, by_body)))
+    second = _frame(exchanges, *map(_planes, (by_template, *slots)))
+    return struct.pack("<I", len(first)) + first + second
+
+
+def _frame(head: Mapping[str, Any], *blocks: bytes) -> bytes:
     text = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode()
-    blocks = [
-        struct.pack("<I", len(text)),
-        text,
-        b"".join(bytes.fromhex(name) for name in known),
-        _planes(steps),
-        *(_planes(column) for column in zip(*rows, strict=True)),
-        *(_planes(slot) for slot in slots),
-    ]
-    return zstd.compress(b"".join(blocks), level=_LEVEL)
+    return zstd.compress(b"".join((struct.pack("<I", len(text)), text, *blocks)), level=_LEVEL)
+
+
+class _Frame:
+    """One frame of a pack, read block by block. Raises ValueError where it is torn."""
+
+    def __init__(self, data: bytes) -> None:
+        try:
+            self._plain = zstd.decompress(data)
+            (length,) = struct.unpack_from("<I", self._plain)
+            self.head = json.loads(self._plain[4 : 4 + length])
+        except (zstd.ZstdError, EOFError, struct.error, ValueError) as error:
+            raise ValueError("a torn pack of captures") from error
+        self._place = 4 + length
+
+    def take(self, size: int) -> bytes:
+        """The next bytes."""
+        self._place += size
+        return self._plain[self._place - size : self._place]
+
+    def numbers(self, count: int) -> list[int]:
+        """The next column."""
+        return _unplanes(self.take(8 * count))
 
 
 class Pack:
@@ -125,32 +146,23 @@ class Pack:
     """
 
     def __init__(self, data: bytes) -> None:
-        try:
-            plain = zstd.decompress(data)
-            (length,) = struct.unpack_from("<I", plain)
-            head = json.loads(plain[4 : 4 + length])
-        except (zstd.ZstdError, EOFError, struct.error, ValueError) as error:
-            raise ValueError("a torn pack of captures") from error
-        if head["format"] != _FORMAT:
+        if len(data) < 4:
+            raise ValueError("a torn pack of captures")
+        (length,) = struct.unpack_from("<I", data)
+        frame = _Frame(data[4 : 4 + length])
+        self._exchanges_packed = data[4 + length :]
+        self._head = frame.head
+        if frame.head["format"] != _FORMAT:
             raise ValueError("a pack of captures in a newer format")
-        place = 4 + length
-        self._head = head
-        hashes: list[bytes | None] = []
-        for _ in range(head["bodies"]):
-            hashes.append(plain[place : place + 32])
-            place += 32
-        if head["nothing"] is not None:
-            hashes.insert(head["nothing"], None)
+        hashes: list[bytes | None] = [frame.take(32) for _ in range(frame.head["bodies"])]
+        if frame.head["nothing"] is not None:
+            hashes.insert(frame.head["nothing"], None)
         self._hashes = hashes
-        columns = []
-        looks = head["looks"]
-        for count in (looks, looks, looks, looks, *head["slots"]):
-            columns.append(_unplanes(plain[place : place + 8 * count]))
-            place += 8 * count
-        steps, self._shapes, self._names, self._templates, *self._slots = columns
-        self.times = list(accumulate(steps))
+        looks = frame.head["looks"]
+        self.times = list(accumulate(frame.numbers(looks)))
         """When each look was, in microseconds since 1970."""
-        self._marks = [template.count("\x01") for template in head["templates"]]
+        self._shapes = frame.numbers(looks)
+        self._names = frame.numbers(looks)
 
     def __len__(self) -> int:
         return len(self.times)
@@ -189,15 +201,20 @@ class Pack:
         return (self.capture(index) for index in range(len(self)))
 
     def _exchange(self, index: int, at: datetime) -> str:
-        template = self._head["templates"][self._templates[index]]
-        return _with_times(template, at, self._distances[index])
+        template, distances = self._exchanges[index]
+        return _with_times(template, at, distances)
 
     @cached_property
-    def _distances(self) -> list[list[int]]:
-        """Each look's distances, the first of every look from the first slot, and so on."""
-        slots = [iter(slot) for slot in self._slots]
+    def _exchanges(self) -> list[tuple[str, list[int]]]:
+        """Each look's template and distances: the first of every look from the first slot, …"""
+        frame = _Frame(self._exchanges_packed)
+        templates = frame.head["templates"]
+        marks = [template.count("\x01") for template in templates]
+        by_look = frame.numbers(len(self))
+        slots = [iter(frame.numbers(count)) for count in frame.head["slots"]]
         return [
-            [next(slot) for slot in slots[: self._marks[template]]] for template in self._templates
+            (templates[template], [next(slot) for slot in slots[: marks[template]]])
+            for template in by_look
         ]
 
 

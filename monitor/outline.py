@@ -151,6 +151,8 @@ _SKIP = frozenset(
 _SKIPPED_ROLES = ("navigation", "search", "banner", "contentinfo", "alert", "menu", "menubar")
 _TELLING_ROLES = ("heading", "button", "tab")
 _SPECIAL = "[role], [aria-controls], [aria-hidden=true]"
+_MOST_LANDMARKS = 300
+"""Headers, footers and dialogs beyond this are read as ordinary elements: judging one costs."""
 _SECTIONING = frozenset(("article", "section", "aside", "li", "details", "td", "dd"))
 _LEVELS = {f"h{n}": n for n in range(1, 7)}
 _BOLD = frozenset(("strong", "b"))
@@ -505,6 +507,7 @@ class _Walk:
         self.elements = Elements()
         self.complete = True
         self.ended = False
+        self.judged = 0
         self.specials: dict[int, Attributes] = {
             node.mem_id: node.attributes for node in root.css(_SPECIAL)
         }
@@ -541,9 +544,9 @@ class _Walk:
                     if special is not None and special.get("role") in _TELLING_ROLES:
                         kind = _BLOCK
                 if kind >= _BLOCK:
-                    if (kind == _LANDMARK or special is not None) and self.left_out(
-                        node, tag, special
-                    ):
+                    if (
+                        kind == _LANDMARK or (special is not None and "role" in special)
+                    ) and self.left_out(node, tag, special):
                         if self.ended:
                             break
                     elif (child := node.child) is not None:
@@ -695,6 +698,9 @@ class _Walk:
         role = special.get("role") if special is not None else None
         if role in _SKIPPED_ROLES:
             return True
+        self.judged += 1
+        if self.judged > _MOST_LANDMARKS:
+            return False
         if (tag == "dialog" or role in ("dialog", "alertdialog")) and _COOKIES.search(
             node.text() or ""
         ):
@@ -709,7 +715,9 @@ class _Walk:
 
 def _in_section(node: LexborNode) -> bool:
     parent = node.parent
-    while parent is not None:
+    for _ in range(MAX_DEPTH):
+        if parent is None:
+            return False
         if parent.tag in _SECTIONING:
             return True
         parent = parent.parent

@@ -102,17 +102,17 @@ def mutated(body: bytes, rng: random.Random, other: bytes) -> bytes:
 def check(body: bytes) -> str:
     """ "" or the promise that a body breaks."""
     source = Source(body, None, URL)
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         reading = extract(source, PROFILE)
     except Exception as error:
         return f"raised {error!r}"
-    if time.perf_counter() - started > LONGEST_SECONDS:
+    if time.process_time() - started > LONGEST_SECONDS:
         # Once more: a busy machine is no hang.
-        started = time.perf_counter()
+        started = time.process_time()
         extract(source, PROFILE)
-        if time.perf_counter() - started > LONGEST_SECONDS:
-            return f"took {time.perf_counter() - started:.1f} s"
+        if time.process_time() - started > LONGEST_SECONDS:
+            return f"took {time.process_time() - started:.1f} s"
     if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > MOST_MEGABYTES * 1024:
         return f"used more than {MOST_MEGABYTES} MB"
     if extract(source, PROFILE) != reading:

@@ -13,17 +13,18 @@ from snapshots.database import Database
 from snapshots.facts import NewDecision
 from snapshots.verify import verify
 from tests.support.editions import START, looks_at
+from tests.support.histories import Style
 from tests.test_store_fold import fold, record
 
 
 @pytest.fixture
 def full(store: Database) -> Database:
     """A store with captures (half of them packed), snapshots and a decision."""
-    new = looks_at(41)
+    new = looks_at(41, Style(size=9, events=(1, 2)), 4)
     record(store, new)
     with store.write() as conn:
         fold(conn, "granvik")
-        facts.pack(conn, new[len(new) // 2].at.date())
+        facts.pack(conn, new[-1].at.date())
         facts.decide(conn, NewDecision("accept", "Vera", "Sett.", START, "granvik", "k-1"))
     return store
 
@@ -33,8 +34,8 @@ def test_a_whole_store_holds_also_after_a_rebuild(full: Database) -> None:
         found = verify(conn)
         assert found.problems == ()
         assert found.ok
-        assert found.captures == len(looks_at(41))
-        assert found.snapshots == derived.load(conn, "granvik")[0].number > 5
+        assert found.captures == len(looks_at(41, Style(size=9, events=(1, 2)), 4))
+        assert found.snapshots == derived.load(conn, "granvik")[0].number > 2
         assert found.entries == found.captures + found.snapshots + 1
         derived.drop(conn)
         fold(conn, "granvik")

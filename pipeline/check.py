@@ -59,13 +59,22 @@ def check_page(
         )
     return Checked(
         page,
-        derived.outcome or "unchanged",
+        _outcome(derived),
         derived.number,
         derived.changes,
         derived.reasons,
         visited.at,
         visited.failure,
     )
+
+
+def _outcome(derived: Derived) -> Outcome:
+    """How the look ended. One that found nothing new may have had to finish a killed one's work."""
+    if derived.outcome in ("unchanged", None):
+        if derived.first:
+            return "first"
+        return "changed" if derived.changes else "unchanged"
+    return derived.outcome
 
 
 def tell_changes(

@@ -698,12 +698,13 @@ class _Walk:
         role = special.get("role") if special is not None else None
         if role in _SKIPPED_ROLES:
             return True
+        dialog = tag == "dialog" or role in ("dialog", "alertdialog")
+        if not dialog and tag not in ("header", "footer"):
+            return False
         self.judged += 1
         if self.judged > _MOST_LANDMARKS:
             return False
-        if (tag == "dialog" or role in ("dialog", "alertdialog")) and _COOKIES.search(
-            node.text() or ""
-        ):
+        if dialog and _COOKIES.search(node.text() or ""):
             return True
         if tag not in ("header", "footer") or _in_section(node):
             return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from html import escape
@@ -70,6 +71,7 @@ class Style:
     status: str = "no"
     space: str = "lines"
     closing: str = "full"
+    dress: str = "no"
 
 
 _THINGS = (
@@ -738,6 +740,30 @@ _NEWS = (
 )
 
 
+def _dressed(html: str, style: Style) -> str:
+    """What generators, editors and scripts add, that means nothing."""
+    if style.dress == "unique":
+        numbers = itertools.count(1)
+        return re.sub(
+            r"<(div|li|p|span|ul|h[2-5]|td|tr|dt|dd|section|article|button)(?= |>)(?![^>]*class)",
+            lambda found: f'<{found[1]} class="k{next(numbers)}" data-cid="{style.items}"',
+            html,
+        )
+    if style.dress == "wrapped":
+        html = re.sub(r"<(ul|table|dl)(?= |>)", r'<div class="o"><div><\1', html)
+        html = re.sub(r"</(ul|table|dl)>", r"</\1></div></div>", html)
+        return re.sub(r"(<main[^>]*>)", r"\1<div><div><section>", html).replace(
+            "</main>", "</section></div></div></main>"
+        )
+    if style.dress == "busy":
+        html = html.replace("<p>", "<!-- stycke --><p><!-- -->")
+        html = re.sub(r"(</h[2-5]>)", r'\1<hr><img alt="Ikon: blad" src="/b.svg">', html)
+        return re.sub(
+            r"(<li[^>]*>|<summary>)", r'\1<svg aria-hidden="true"><title>pil</title></svg>', html
+        )
+    return html
+
+
 def render(town: Town, style: Style) -> str:
     """The town's page as HTML in one style."""
     lists = [
@@ -772,6 +798,7 @@ def render(town: Town, style: Style) -> str:
     }[style.frame]
     ends = "" if style.noise == "bare" else _FOOTER
     head = _HEADER if style.noise != "bare" else ""
+    frame = _dressed(frame, style)
     html = (
         '<!DOCTYPE html>\n<html lang="sv-SE"><head><meta charset="utf-8"><title>Vår vision -'
         " Granvik"
@@ -813,6 +840,7 @@ KNOBS: dict[str, tuple[str, ...]] = {
     "status": ("no", "first", "last"),
     "space": ("lines", "tight"),
     "closing": ("full", "loose", "upper"),
+    "dress": ("no", "unique", "wrapped", "busy"),
 }
 
 
@@ -831,6 +859,10 @@ def sensible(style: Style) -> bool:
         return False  # likewise the bare text
     if style.closing == "loose" and style.status == "first":
         return False  # likewise what follows the status
+    if style.dress == "unique" and style.items == "flat-div":
+        return False  # titles and texts are told apart by their classes alone
+    if style.dress == "wrapped" and style.closing == "loose":
+        return False
     if style.closing == "loose" and style.items == "custom":
         return False  # an unclosed <p> swallows the end of elements HTML does not know
     if style.closing == "loose" and style.items in ("li-bold-p", "ol-p", "bold-paragraph"):

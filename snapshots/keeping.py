@@ -27,6 +27,7 @@ from snapshots.holders import name_of, runs
 from snapshots.schema import (
     anchors,
     attempts,
+    cursors,
     deliveries,
     hosts,
     incidents,
@@ -180,6 +181,8 @@ def restore(database: Database, file: Path, now: datetime) -> Restored:
         _copy_rows(source, conn)
         told_since = _tell_no_more(conn, known)
         uncertain = 0 if known else _set_aside(conn)
+        # The next look derives the history anew, which knows again what was told since the copy.
+        conn.execute(cursors.update().values(stale=True))
         text = f"Återställd ur säkerhetskopian {file.name}."
         details = {"told_since": told_since, "uncertain": uncertain}
         facts.technical(conn, facts.Technical(now, "restored", text, details=details))

@@ -23,6 +23,7 @@ from monitor.model import Decisions, Observation, Reason
 from snapshots import database, facts, ledger, packing, schema, wire
 from snapshots.database import Database, open_database
 from snapshots.facts import Anchor, NewCapture, NewDecision
+from snapshots.verify import verify
 
 START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -482,6 +483,33 @@ with store.write() as conn:
     with sqlite_store.write() as conn:
         assert len(list(facts.looks(conn, "granvik"))) == 1
         assert not facts.record(conn, seen(2)).duplicate
+
+
+def test_two_programs_at_once_lose_nothing_and_keep_the_log_whole(store_url: str) -> None:
+    script = """
+import sys
+from tests.test_store import seen
+from snapshots import facts
+from snapshots.database import open_database
+store = open_database(sys.argv[1])
+for number in range(25):
+    with store.write() as conn:
+        facts.record(conn, seen(number, page=sys.argv[2]))
+        facts.record(conn, seen(number, page="shared"))
+"""
+    root = Path(__file__).parent.parent
+    programs = [
+        subprocess.Popen([sys.executable, "-c", script, store_url, name], cwd=root)
+        for name in ("first", "second", "third")
+    ]
+    assert [program.wait(60) for program in programs] == [0, 0, 0]
+    store = open_database(store_url)
+    with store.read() as conn:
+        for name in ("first", "second", "third", "shared"):
+            assert len(list(facts.looks(conn, name))) == 25
+        found = verify(conn)
+    store.close()
+    assert (found.problems, found.captures, found.entries) == ((), 100, 100)
 
 
 def test_a_commit_survives_a_power_cut(sqlite_store: Database) -> None:

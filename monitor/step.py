@@ -212,7 +212,7 @@ def rebase(
         return replace(base, shape=reading.shape), None
     moved = replace(moved, last_good=state.last_good, body=state.body, suspect=state.suspect)
     moved = replace(moved, waiting=state.waiting)
-    return moved, replace(snapshot, changes=(), after=state.last_good)
+    return moved, replace(snapshot, changes=(), after=None)
 
 
 def content_of(reading: Reading) -> str:

@@ -217,6 +217,9 @@ def history_document(life: Life) -> Document:
             "status": life.status,
             "present": life.present,
             "pages": list(life.pages),
+            "still_since": instant(life.still_since),
+            "seen_last": instant(life.seen_last),
+            "still_days": life.still_days,
         },
         "statuses": [
             {

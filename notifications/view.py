@@ -575,7 +575,9 @@ def _charts(charts: Sequence[Mapping[str, Any]], reader: Reader) -> tuple[ChartV
             percent = max(1, round(100 * row["new"] / highest))
             rows.append(BarView(words.status(row["status"]), text, percent))
         since, until = reader.time(chart["since"]), reader.time(chart["until"])
-        caption = words.say("chart.caption", page=chart["page"], since=since, until=until)
+        compared = any(row["old"] is not None for row in chart["rows"])
+        key = "chart.caption" if compared else "chart.now"
+        caption = words.say(key, page=chart["page"], since=since, until=until)
         found.append(ChartView(words.say("chart.title"), caption, tuple(rows)))
     return tuple(found)
 

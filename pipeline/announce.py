@@ -353,20 +353,25 @@ def _is_told(desk: _Desk, subscription: Subscription, kind: str, key: tuple[obje
 
 
 def charts(conn: Connection, page_keys: Sequence[str], now: datetime) -> list[dict[str, Any]]:
-    """How many initiatives each status has on these pages now, and had a month ago."""
+    """How many initiatives each status has on these pages now, and had a month ago, or at first."""
     found = []
     for page in watch.all_pages(conn):
-        if page.key not in page_keys:
-            continue
-        new = status_counts(conn, page.key, now)
-        old = status_counts(conn, page.key, now - CHART_BACK)
+        new = status_counts(conn, page.key, now) if page.key in page_keys else None
         if new is None:
             continue
+        ends = sa.select(sa.func.min(snapshots.c.at), sa.func.max(snapshots.c.at))
+        first, last = conn.execute(ends.where(snapshots.c.page == page.key)).one()
+        since = max(now - CHART_BACK, first)
+        old = status_counts(conn, page.key, since) if since < last else None
+        statuses = [*new, *(status for status in old or () if status not in new)]
         rows = [
-            {"status": status, "old": None if old is None else old.get(status, 0), "new": number}
-            for status, number in new.items()
+            {
+                "status": status,
+                "old": None if old is None else old.get(status, 0),
+                "new": new.get(status, 0),
+            }
+            for status in statuses
         ]
-        since = now - CHART_BACK if old is not None else now
         found.append(
             {"page": page.name, "rows": rows, "since": instant(since), "until": instant(now)}
         )

@@ -14,7 +14,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -36,8 +36,8 @@ from notifications.email import EmailChannel, MailServer
 from notifications.outbox import Trouble
 from notifications.subscriptions import CHAT, Subscription
 from notifications.webhook import Endpoint, WebhookChannel
-from pipeline.announce import MAIL, announce, charts, plan
-from pipeline.form import Charts, form, form_message, is_ripe, pending
+from pipeline.announce import MAIL, Announcement, announce, charts, plan
+from pipeline.form import Charts, form, form_message, pending, ripe
 from snapshots.database import Database
 from snapshots.holders import this_holder
 
@@ -45,6 +45,7 @@ LANES_AT_ONCE: Final = 16
 STRIKES: Final = 2
 """So many times in a row a lane's channel is down before the rest of the lane is put off."""
 _POLL_SECONDS: Final = 0.5
+PLAN_EVERY: Final = timedelta(minutes=1)
 _UNKNOWN: Final = "prenumerationen finns inte längre i konfigurationen"
 
 
@@ -58,6 +59,20 @@ class Delivered:
     failed: int = 0
 
 
+@dataclass(slots=True)
+class Agenda:
+    """When announcements were planned last: every minute is enough, however often we look."""
+
+    planned_at: datetime | None = None
+
+    def is_time(self, now: datetime) -> bool:
+        """Whether to plan now; then not for a minute."""
+        if self.planned_at is not None and abs(now - self.planned_at) < PLAN_EVERY:
+            return False
+        self.planned_at = now
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class PostOffice:
     """The subscriptions and a channel for each kind of address. See `post_office`."""
@@ -67,6 +82,7 @@ class PostOffice:
     letterhead: Letterhead = field(default_factory=Letterhead)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Stockholm"))
     spread: Callable[[], float] = random.random
+    agenda: Agenda = field(default_factory=Agenda)
 
     def subscription(self, name: str) -> Subscription | None:
         return next((one for one in self.subscriptions if one.id == name), None)
@@ -127,23 +143,13 @@ def deliver(
     While one lane is slow, what falls due in the others is formed and sent. `keep_going` is asked
     between two deliveries. Raises StoreError.
     """
-    lanes: dict[str, Future[Delivered]] = {}
     done: list[Delivered] = []
     _begin(database, office, now())
-    with ThreadPoolExecutor(LANES_AT_ONCE, thread_name_prefix="lane") as pool:
-        while keep_going():
-            due = _form_and_find(database, office, now(), charts)
-            for name in due:
-                if name not in lanes:
-                    lanes[name] = pool.submit(_run_lane, database, office, name, now, keep_going)
-            if not lanes:
-                break
-            wait(lanes.values(), timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-            for name in [name for name, lane in lanes.items() if lane.done()]:
-                done.append(lanes.pop(name).result())
-    done += [lane.result() for lane in lanes.values()]
-    with database.read() as conn:
-        waiting = outbox.waiting(conn)
+    due, waiting = _due_lanes(database, office, now(), charts)
+    if due:
+        done = _run_lanes(database, office, now, keep_going, charts)
+        with database.read() as conn:
+            waiting = outbox.waiting(conn)
     return Delivered(
         sent=sum(one.sent for one in done),
         waiting=waiting,
@@ -152,30 +158,59 @@ def deliver(
     )
 
 
+def _run_lanes(
+    database: Database,
+    office: PostOffice,
+    now: Callable[[], datetime],
+    keep_going: Callable[[], bool],
+    charts: Charts | None,
+) -> list[Delivered]:
+    """Every lane that has something to send, side by side, until none has."""
+    lanes: dict[str, Future[Delivered]] = {}
+    done: list[Delivered] = []
+    with ThreadPoolExecutor(LANES_AT_ONCE, thread_name_prefix="lane") as pool:
+        while keep_going():
+            for name in _due_lanes(database, office, now(), charts)[0]:
+                if name not in lanes:
+                    lanes[name] = pool.submit(_run_lane, database, office, name, now, keep_going)
+            if not lanes:
+                break
+            wait(lanes.values(), timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
+            for name in [name for name, lane in lanes.items() if lane.done()]:
+                done.append(lanes.pop(name).result())
+    return [*done, *(lane.result() for lane in lanes.values())]
+
+
 def _begin(database: Database, office: PostOffice, now: datetime) -> None:
     """Take up what a killed program had in hand, and write what is to be announced."""
+    planning = office.agenda.is_time(now)
     with database.read() as conn:
         leased = outbox.leased(conn)
-        planned = plan(conn, office.subscriptions, now, office.zone)
+        planned = planning and bool(_planned(conn, office, now))
     if leased or planned:
         with database.write() as conn:
             outbox.free_the_dead(conn)
             # planned anew: another program may have done it meanwhile
-            announce(conn, plan(conn, office.subscriptions, now, office.zone), now)
+            announce(conn, _planned(conn, office, now) if planned else (), now)
 
 
-def _form_and_find(
+def _planned(conn: Connection, office: PostOffice, now: datetime) -> tuple[Announcement, ...]:
+    return plan(conn, office.subscriptions, now, office.zone)
+
+
+def _due_lanes(
     database: Database, office: PostOffice, now: datetime, charts: Charts | None
-) -> list[str]:
-    """Form what is due; the lanes that have something to send."""
+) -> tuple[list[str], int]:
+    """Form what is due; the lanes that have something to send, and how many deliveries wait."""
     with database.read() as conn:
-        ripe = any(is_ripe(conn, one, now, office.zone) for one in office.subscriptions)
-    if ripe:
+        formable = ripe(conn, office.subscriptions, now, office.zone)
+    if formable:
         with database.write() as conn:
             form(conn, now, office.subscriptions, office.zone, charts)
     with database.read() as conn:
-        due = outbox.due(conn, now)
-    return list(dict.fromkeys(_lane_of(office, channel, name) for channel, name in due))
+        waiting = outbox.waiting(conn)
+        due = outbox.due(conn, now) if waiting else []
+    return list(dict.fromkeys(_lane_of(office, channel, name) for channel, name in due)), waiting
 
 
 _MAIL_LANE: Final = "email:"

@@ -33,10 +33,21 @@ Charts: TypeAlias = Callable[[Connection, Sequence[str], datetime], list[dict[st
 """(connection, page keys, now) -> how many initiatives each status has there, and had."""
 
 
-def is_ripe(conn: Connection, subscription: Subscription, now: datetime, zone: ZoneInfo) -> bool:
-    """Whether a digest of this subscription is due now."""
-    rows = _ready(conn, subscription, now) if subscription.about == "changes" else []
-    return bool(rows) and _is_due(rows, subscription, now, zone)
+def ripe(
+    conn: Connection, subscriptions: Sequence[Subscription], now: datetime, zone: ZoneInfo
+) -> bool:
+    """Whether any digest is due now: one query, as every tick asks."""
+    table = tellings.c
+    rows = conn.execute(
+        sa.select(table.subscription, sa.func.min(table.ready_at).label("first"))
+        .where(*_waits(now))
+        .group_by(table.subscription)
+    )
+    first = {row.subscription: row.first for row in rows}
+    return any(
+        one.about == "changes" and one.id in first and _is_due(first[one.id], one, now, zone)
+        for one in subscriptions
+    )
 
 
 def form(
@@ -56,7 +67,7 @@ def form(
         if subscription.about != "changes":
             continue
         rows = _ready(conn, subscription, now, lock=True)
-        if not rows or not _is_due(rows, subscription, now, zone):
+        if not rows or not _is_due(min(row.ready_at for row in rows), subscription, now, zone):
             continue
         try:
             with conn.begin_nested():
@@ -152,23 +163,22 @@ def _ready(
     conn: Connection, subscription: Subscription, now: datetime, *, lock: bool = False
 ) -> list[Any]:
     """Its waiting tellings that have settled and are not held; with `lock`, this one's to claim."""
-    table = tellings.c
     found = (
         sa.select(tellings)
-        .where(
-            table.subscription == subscription.id,
-            table.message.is_(None),
-            table.ready_at <= now,
-            sa.or_(table.held_until.is_(None), table.held_until <= now),
-        )
-        .order_by(table.seq)
+        .where(tellings.c.subscription == subscription.id, *_waits(now))
+        .order_by(tellings.c.seq)
     )
     return list(conn.execute(found.with_for_update(skip_locked=True) if lock else found))
 
 
-def _is_due(rows: Sequence[Any], subscription: Subscription, now: datetime, zone: ZoneInfo) -> bool:
+def _waits(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    table = tellings.c
+    held = sa.or_(table.held_until.is_(None), table.held_until <= now)
+    return table.message.is_(None), table.ready_at <= now, held
+
+
+def _is_due(first: datetime, subscription: Subscription, now: datetime, zone: ZoneInfo) -> bool:
     """A telling's digest is the first one after it was ready: no clock of its own to lose."""
-    first = min(row.ready_at for row in rows)
     # What is ready at the very time of a digest is in it.
     return subscription.digest.next_after(first - _INSTANT, zone) <= now
 

@@ -61,12 +61,13 @@ class Language:
         )
 
     def time(self, moment: datetime, zone: tzinfo) -> str:
-        """A local date and time, short: «23 nov 08:00»; with the year where `moment` says so."""
+        """A local date and time, short: «23 nov 2026 08:00»."""
         local = moment.astimezone(zone)
         return self.say(
             "time",
             day=local.day,
             month=self._find("months")[local.month - 1][:3],
+            year=local.year,
             clock=f"{local:%H:%M}",
         )
 
@@ -79,9 +80,10 @@ class Language:
         if after is None:
             return self.say("latest", before=self.time(before, zone))
         left, right = after.astimezone(zone), before.astimezone(zone)
+        if self.time(after, zone) == self.time(before, zone):
+            return self.time(before, zone)
         if left.date() == right.date():
-            both = f"{self.time(after, zone)}–{self.clock(before, zone)}"
-            return self.say("within", both=both)
+            return f"{self.time(after, zone)}–{self.clock(before, zone)}"
         return self.say("between", after=self.time(after, zone), before=self.time(before, zone))
 
     def joined(self, parts: Sequence[str]) -> str:

@@ -108,7 +108,7 @@ def test_text_and_html_tell_the_same_facts() -> None:
         "Status när den stod kvar: utvecklas",
         "Den kan vara klar, flyttad eller omskriven; sidan säger inte vilket.",
         "Sidans rubrik",
-        "23 nov 07:00–08:00",
+        "23 nov 2026 07:00–08:00",
         "Omsorg i Granvik",
         "Du får det här för att kim@granvik.example prenumererar",
     ):
@@ -282,13 +282,13 @@ OPERATORS = Subscription(
             "blind",
             {"page": PAGE, "since": "2026-11-20T07:00:00Z", "until": None},
             by_mail(),
-            ("har inte kunnat läsas sedan 20 nov 08:00",),
+            ("har inte kunnat läsas sedan 20 nov 2026 08:00",),
         ),
         (
             "blind",
             {"page": PAGE, "since": "2026-11-20T07:00:00Z", "until": "2026-11-23T07:00:00Z"},
             by_mail(),
-            ("gick inte att läsa från 20 nov 08:00 till 23 nov 08:00",),
+            ("gick inte att läsa från 20 nov 2026 08:00 till 23 nov 2026 08:00",),
         ),
     ],
 )

@@ -24,6 +24,8 @@ from monitor.outline import Block, Elements
 
 LONGEST_TITLE = 180
 _LONG_SENTENCE = 90
+_TERSE = 120
+_SENTENCE_END = (".", "!", "?", ":", "…", ".”", '."', ",", ";", ".»", ".)")
 _LEARNED_BONUS = 0.15
 """What fitted the page's other sections is likely to fit here too."""
 _MARKED = frozenset(
@@ -40,6 +42,8 @@ class Pattern(NamedTuple):
     drop: int
     lead: bool = False
     classes: str | None = None
+    terse: bool = False
+    """Only the short ones without a full stop: titles and texts written alike, in turns."""
     tail: bool = False
     """Only the end of the look tells: tags that were never closed nest each unit in the last."""
 
@@ -110,8 +114,9 @@ def parse(span: Span, learned: Sequence[tuple[Pattern, bool]], known: frozenset[
     tried: set[tuple[int, ...]] = set()
     results = [best] if best.pattern else []
     for pattern in itertools.chain(_candidates(span, known), _tails(span)):
-        if pattern.tail and results and min(found.cost for found in results) <= 0.3:
-            break
+        last_resort = pattern.tail or pattern.terse
+        if last_resort and results and min(found.cost for found in results) <= 0.3:
+            continue
         titles = _titles(span, pattern)
         key = (pattern.lead, *titles)
         if not titles or key in tried:
@@ -192,6 +197,8 @@ def _candidates(span: Span, known: frozenset[int]) -> Iterable[Pattern]:
     for look in sorted(leads, key=lambda name: leads[name][0])[:6]:
         yield Pattern(look, 0, True)
         yield Pattern(look, 2, True)
+    for look in order[:2]:
+        yield Pattern(look, 0, terse=True)
     for look in order[:6]:
         classes = {_classes(span, number) for number in looks[look]}
         if len(classes) > 1:
@@ -244,11 +251,22 @@ def _titles(span: Span, pattern: Pattern) -> list[int]:
         ]
     else:
         titles = [n for n in numbers if blocks[n].look == look and n not in quiet]
+    if pattern.terse:
+        titles = [n for n in titles if _is_terse(blocks[n].text) and not _is_link(blocks[n])]
     if pattern.drop:
         titles = [n for n in titles if _drop(span, n) >= pattern.drop]
     if pattern.classes is not None:
         titles = [n for n in titles if _classes(span, n) == pattern.classes]
     return titles
+
+
+def _is_terse(text: str) -> bool:
+    return len(text) <= _TERSE and not text.endswith(_SENTENCE_END)
+
+
+def _is_link(block: Block) -> bool:
+    """Whether a block is nothing but links that lead away from the page."""
+    return block.bare and not all(link.href.startswith("#") for link in block.links)
 
 
 def _begins_with(block: Block, look: str) -> bool:
@@ -268,7 +286,11 @@ def _depths(span: Span, titles: Sequence[int]) -> list[int]:
         for before, title in itertools.pairwise((span.first - 1, *titles))
     ]
     lows.append(min((span.rise_at_end, *rises[titles[-1] + 1 : span.end])))
-    return [max(pair) for pair in itertools.pairwise(lows)]
+    depths = [max(pair) for pair in itertools.pairwise(lows)]
+    if len(titles) > 1:
+        # The section ends before the next heading, even where that stands inside the last unit.
+        depths[-1] = lows[-2]
+    return depths
 
 
 def _cut(
@@ -455,7 +477,7 @@ def _cost(
         sentences += title.endswith(".")
         with_content += bool(unit.after) or unit.lead
         front += bool(unit.before)
-        linked += block.bare and not all(link.href.startswith("#") for link in block.links)
+        linked += _is_link(block)
         if not unit.lead:
             marked += _has_titles_inside(span, unit, depth, title_marked)
     if linked < count:
@@ -469,7 +491,9 @@ def _cost(
     if span.labels:
         told = sum(1 for unit in units if sum(n in span.labels for n in unit.quiet) == 1)
         cost += 0.7 * (1 - told / count)
-    if not (title_marked or pattern.drop >= 2):
+    if pattern.terse:
+        cost += 0.1
+    elif not (title_marked or pattern.drop >= 2):
         cost += 0.01
     return cost
 

@@ -244,8 +244,8 @@ class _Scribe:
             links = self.links
         if len(pieces) == 1:
             text = tidy(pieces[0])
-            for tag, _ in self.places[0]:
-                look += "/" + tag
+            if self.places[0]:
+                look += _wrapped(self.places[0])
             if text and text != BREAK:
                 raw = tuple([link for _, _, link in links]) if links else ()
                 self.blocks.append(
@@ -289,9 +289,7 @@ class _Scribe:
         lead: Lead | None = None,
         tail: Tail | None = None,
     ) -> None:
-        look = where.look
-        for tag, _ in wrap:
-            look += "/" + tag
+        look = where.look + _wrapped(wrap)
         place, depth, rise, _, level, ref = where
         self.blocks.append(
             _new_block(
@@ -405,6 +403,16 @@ class _Where(NamedTuple):
     look: str
     level: int
     ref: str | None
+
+
+def _wrapped(wrap: Inline) -> str:
+    """The inline elements as part of a look; one that was never closed piles up, and counts once."""
+    look, before = "", ""
+    for tag, _ in wrap:
+        if tag != before:
+            look += "/" + tag
+        before = tag
+    return look
 
 
 def _double_breaks(pieces: list[str]) -> list[int]:

@@ -232,6 +232,56 @@ def test_theme_headings_inside_a_section_are_neither_titles_nor_sections() -> No
     assert reading.verdict == "good"
 
 
+@pytest.mark.parametrize(
+    ("item", "wrap"),
+    [
+        # never closed
+        ("<li><strong>{}<p>{}</p></li>", "ul"),
+        ("<li><span class=t>{}<div>{}</div></li>", "ul"),
+        ("<li><p><b>{}</p><p>{}</p></li>", "ul"),
+        ("<div class=i><h3>{}</h3><div><p>{}</div>", ""),
+        ("<li><h3>{}</h3><p>{}", "ul"),
+        ("<li><h3>{}</h3><p>{}</p>", ""),
+        ('<li><a href="#x">{}<div>{}</div></li>', "ul"),
+        ("<dt>{}<dd>{}", "dl"),
+        # closed in the wrong order, or where it may not stand
+        ("<li><b><span>{}</b></span><p><i>{}</p></i></li>", "ul"),
+        ("<li><span><p>{}</p></span><span><p>{}</p></span></li>", "ul"),
+        ("<p><b>{}</b><div>{}</div></p>", ""),
+        ("<td>{}</td><td>{}</td></tr>", "table"),
+        ("<summary>{}</summary><div>{}</div>", ""),
+        ("<details><details><summary>{}</summary>{}</details></details>", ""),
+        # old and odd
+        ("<p><font size=4>{}</font><br><font>{}</font></p>", ""),
+        ("<center><b>{}</b></center><blockquote>{}</blockquote>", ""),
+        ("<b>{}</b><br>{}<br><br>", ""),
+        ("<P CLASS='a\nb'>{}</P><P CLASS='c'>{}</P>", ""),
+        ("<p>{}</p><p>{}</p>", ""),
+        ("<div>{}</div><div>{}</div>", ""),
+        ("<ul><li>{}</li></ul><p>{}</p>", ""),
+        ("<li><em>{}</em>: {}</li>", "ul"),
+        ("<li><span>{}</span> <span>{}</span></li>", "ul"),
+        ("<a href='#'><div>{}</div></a><div>{}</div>", "div"),
+        ("<figure><img alt='Bild'><figcaption><h4>{}</h4><p>{}</p></figcaption></figure>", "div"),
+    ],
+)
+def test_malformed_and_old_fashioned_lists_are_read(item: str, wrap: str) -> None:
+    names = ["Bro", "Damm", "Väg", "Bad", "Cykla", "Odla", "Läsa"]
+    rows = [item.format(name, f"Vi arbetar med {name} i år.") for name in names]
+    start, end = (f"<{wrap}>", f"</{wrap}>") if wrap else ("", "")
+    reading = read(
+        page(
+            f"<h2>Pågående</h2>{start}{''.join(rows[:4])}{end}"
+            f"<h2>Planerat</h2>{start}{''.join(rows[4:])}{end}<h2>Nyheter</h2><p>Nytt.</p>"
+        )
+    )
+    assert [(title, text) for _, title, text in said(reading)] == [
+        (name, f"Vi arbetar med {name} i år.") for name in names
+    ]
+    assert reading.unclaimed == ()
+    assert reading.verdict == "good"
+
+
 # -- statuses on the initiatives
 
 _LABELLED = {

@@ -1,0 +1,13 @@
+"""A simulated year: the real worker, store, reader and channels, a virtual clock, and every fault.
+
+    python -m tests.year --seeds 20        (make year)
+    python -m tests.year --first 7 --seeds 1
+
+`plan` says what happens (pure, from a seed), `town` is the world outside (a real site, mail server
+and webhook receiver on loopback), `life` drives the real worker through the year, and `judge` holds
+what is on record and what was told against the plan.
+
+Only three things are not as in service: the clock is virtual, looks and lanes run one after the
+other (so that a seed reproduces), and a kill is an exception that nothing catches, after which
+nothing more is written or sent. Real kills by signal are `mortal`'s.
+"""

@@ -1,0 +1,351 @@
+"""Holds a finished year against its plan: nothing lost, nothing invented, everything told once.
+
+What the pages said at each kept look is known from the bytes on record; what should be on record as
+changes follows from the plan alone (who is who is the plan's knowledge, not the matcher's). What
+was told is what the mail server and the webhook receiver wrote down.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.model import KINDS, Initiative
+from monitor.text import same_key
+from notifications.subscriptions import Subscription, wants
+from pipeline.rebuild import rebuild
+from presentation.documents import change_document
+from settings import Settings, load
+from snapshots import facts, history
+from snapshots.database import Database
+from snapshots.schema import deliveries, messages, tellings
+from tests.year.life import Life
+from tests.year.plan import PAGES, START, Edition, Plan, known
+from tests.year.town import ERROR_PAGE
+from wiring import install
+
+Key = tuple[Any, ...]
+
+
+@dataclass
+class Verdict:
+    """`wrong` is empty where the year was as it must be."""
+
+    wrong: list[str] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def expect(self, holds: bool, text: str) -> None:
+        if not holds:
+            self.wrong.append(text)
+
+
+def judge(life: Life) -> Verdict:
+    """Everything that must hold after a year."""
+    verdict = Verdict()
+    settings = load(life.folder / "visionsvakt.toml")
+    with install(settings, clock=lambda: life.plan.end) as installation:
+        with installation.database.read() as conn:
+            seen = {page: _seen(conn, life.plan, page, verdict) for page in PAGES}
+            for page in PAGES:
+                _judge_completeness(life.plan, page, seen[page], verdict)
+                _judge_history(conn, page, seen[page], verdict)
+                _judge_present(conn, page, life.plan, seen[page], verdict)
+            _judge_told(conn, settings, life, verdict)
+        _judge_rebuild(installation.database, installation.by_key.values(), life, verdict)
+    return verdict
+
+
+# --- what was seen ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An edition and the first look (displayed time, capture id) of a run that showed it."""
+
+    edition: Edition
+    at: datetime
+    last: datetime
+
+
+def _seen(conn: sa.Connection, plan: Plan, page: str, verdict: Verdict) -> list[Seen]:
+    editions = {known(edition.body): edition for edition in plan.editions[page]}
+    found: list[Seen] = []
+    showing: Edition | None = None
+    looks = failed = 0
+    for look in facts.looks(conn, page):
+        looks += 1
+        if look.failure is not None:
+            failed += 1
+            continue
+        if not look.again:
+            body = facts.body(conn, look)
+            if body == ERROR_PAGE:
+                showing = None
+                continue
+            showing = editions.get(known(body))
+            if showing is None:
+                verdict.expect(False, f"{page}: {look.id} holds bytes that were never served")
+                continue
+        if showing is None:
+            continue
+        if found and found[-1].edition.number == showing.number:
+            found[-1] = Seen(showing, found[-1].at, look.at)
+        else:
+            found.append(Seen(showing, look.at, look.at))
+    verdict.figures[f"looks {page}"] = looks
+    verdict.figures[f"failed {page}"] = failed
+    return found
+
+
+def _judge_completeness(plan: Plan, page: str, seen: Sequence[Seen], verdict: Verdict) -> None:
+    """Every edition that stood long enough to be looked at has been."""
+    hours = plan.hours[page]
+    hindered = ("site_", "disk_full", "locked", "clock")
+    said = {known(one.edition.body) for one in seen}
+    editions = plan.editions[page]
+    ends = [*(edition.at for edition in editions[1:]), plan.end]
+    for edition, end in zip(editions, ends, strict=True):
+        start = max(edition.at, START)
+        blind = timedelta(0)
+        for fault in plan.faults:
+            if fault.kind.startswith(hindered) and fault.kind != "site_nonce":
+                # afterwards the next try may wait an hour, or out a clock that was set back
+                after = timedelta(hours=1.5, seconds=abs(fault.amount))
+                overlap = min(end, fault.end + after) - max(start, fault.start)
+                blind += max(overlap, timedelta(0))
+        for kill in plan.kills:
+            if start <= kill.at < end:
+                blind += kill.down + timedelta(minutes=10)
+        if end - start - blind > timedelta(hours=2 * hours + 1):
+            verdict.expect(
+                known(edition.body) in said,
+                f"{page}: edition {edition.number} stood {end - start} from {edition.at:%F %H:%M}"
+                " and was never seen",
+            )
+
+
+# --- what is on record ------------------------------------------------------------------------
+
+
+def _judge_history(conn: sa.Connection, page: str, seen: Sequence[Seen], verdict: Verdict) -> None:
+    expected = Counter(_expected(page, seen))
+    recorded: Counter[Key] = Counter()
+    for one in history.changes(conn, pages=[page]):
+        change = one.change
+        if change.subject == "page":
+            key: Key = (page, change.before, change.after, change.kinds, change.field)
+        else:
+            old = None if change.kinds in (("added",), ("restored",)) else change.old
+            new = None if change.kinds == ("removed",) else change.new
+            key = (page, change.before, change.after, change.kinds, _said(old), _said(new))
+        recorded[key] += 1
+    for key, count in (expected - recorded).items():
+        verdict.expect(False, f"lost {count}: {_shown(key)}")
+    for key, count in (recorded - expected).items():
+        verdict.expect(False, f"false {count}: {_shown(key)}")
+    verdict.figures[f"changes {page}"] = sum(recorded.values())
+
+
+def _expected(page: str, seen: Sequence[Seen]) -> Iterator[Key]:
+    """What changed between two editions that were seen one after the other."""
+    ever: set[int] = set()
+    for before, now in pairwise(seen):
+        ever |= set(before.edition.who)
+        was, has = before.edition.by_who, now.edition.by_who
+        when = (page, now.at, before.last)
+        for who, item in has.items():
+            if who not in was:
+                kind = "restored" if who in ever else "added"
+                yield (*when, (kind,), None, _said(item))
+            elif kinds := _kinds(was[who], item):
+                yield (*when, kinds, _said(was[who]), _said(item))
+        for who in was.keys() - has.keys():
+            yield (*when, ("removed",), _said(was[who]), None)
+        if before.edition.intro != now.edition.intro:
+            yield (*when, ("reworded",), "intro")
+
+
+def _kinds(old: Initiative, new: Initiative) -> tuple[str, ...]:
+    found = {
+        "moved": old.status != new.status,
+        "renamed": old.title != new.title,
+        "reworded": old.description != new.description,
+        "relinked": _links(old) != _links(new),
+    }
+    return tuple(kind for kind in KINDS if found.get(kind))
+
+
+def _links(item: Initiative) -> tuple[tuple[str, str | None], ...]:
+    return tuple((link.text, link.href) for link in item.links)
+
+
+def _said(item: Initiative | None) -> Key | None:
+    if item is None:
+        return None
+    return (same_key(item.title), item.status, same_key(item.description), _links(item))
+
+
+def _shown(key: Key) -> str:
+    page, before, after, kinds, *rest = key
+    sides = [side[0] if isinstance(side, tuple) else side for side in rest]
+    return f"{page} {before:%F %H:%M:%S} (after {after:%F %H:%M:%S}) {'+'.join(kinds)} {sides}"
+
+
+def _judge_present(
+    conn: sa.Connection, page: str, plan: Plan, seen: Sequence[Seen], verdict: Verdict
+) -> None:
+    """What `show` says at the end is what the last edition seen said, and that is the last one."""
+    shown = history.show(conn, page)
+    verdict.expect(shown is not None and bool(seen), f"{page}: nothing to show")
+    if shown is None or not seen:
+        return
+    last = seen[-1].edition
+    verdict.expect(
+        last.body == plan.editions[page][-1].body, f"{page}: the last edition was not seen"
+    )
+    have = Counter(_said(one.initiative) for one in shown.initiatives)
+    verdict.expect(have == Counter(map(_said, last.initiatives)), f"{page}: show differs")
+
+
+def _judge_rebuild(database: Database, pages: Any, life: Life, verdict: Verdict) -> None:
+    delta = rebuild(database, pages, life.plan.end, preview=True).delta
+    verdict.expect(not delta, f"rebuild gives something else: {delta}")
+
+
+# --- what was told ----------------------------------------------------------------------------
+
+
+def _judge_told(conn: sa.Connection, settings: Settings, life: Life, verdict: Verdict) -> None:
+    came = list(_came(life.folder / "town.log"))
+    rows = {row.id: row for row in conn.execute(sa.select(deliveries))}
+    told = {row.id: row for row in conn.execute(sa.select(messages))}
+    documents = {
+        one.change.id: change_document(one.change, one.page, one.initiative)
+        for page in PAGES
+        for one in history.changes(conn, pages=[page])
+    }
+    waiting = _waiting(conn)
+    for subscription in settings.subscriptions:
+        if subscription.about != "changes":
+            continue
+        due = {key for key, one in documents.items() if wants(subscription, one)}
+        for address in subscription.to or ("krok",):
+            got: Counter[str] = Counter()
+            for ids in _told_to(came, subscription, address, rows, told, verdict).values():
+                got.update(ids)
+            where = f"{subscription.id} {address}"
+            still = waiting[subscription.id]
+            for change in sorted(due - got.keys() - still):
+                verdict.expect(False, f"{where}: never told of {documents[change]}")
+            for change in sorted(got.keys() - due):
+                verdict.expect(False, f"{where}: told of {change}, which is not on record")
+            for change, times in got.items():
+                verdict.expect(times == 1, f"{where}: told {times} times of {change}")
+            verdict.figures[f"told {where}"] = len(got)
+    dead = [row.id for row in rows.values() if row.state == "dead"]
+    verdict.expect(not dead, f"dead deliveries: {dead[:5]}")
+    verdict.figures["killed"] = sum(one["kind"] == "killed" for one in came)
+    _judge_repeats(came, life, verdict)
+    _judge_operators(came, verdict)
+
+
+def _came(log: Path) -> Iterator[dict[str, Any]]:
+    with log.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def _waiting(conn: sa.Connection) -> Mapping[str, set[str]]:
+    """What the last digest of the year has yet to tell."""
+    found: dict[str, set[str]] = defaultdict(set)
+    rows = conn.execute(sa.select(tellings).where(tellings.c.message.is_(None)))
+    for row in rows:
+        found[row.subscription].add(row.change)
+    return found
+
+
+def _told_to(
+    came: Sequence[Mapping[str, Any]],
+    subscription: Subscription,
+    address: str,
+    rows: Mapping[str, Any],
+    told: Mapping[str, Any],
+    verdict: Verdict,
+) -> dict[str, list[str]]:
+    """Change ids by delivery, each delivery once: whoever gets one twice can tell by its id."""
+    found: dict[str, list[str]] = {}
+    for one in came:
+        if one["kind"] == "hook" and subscription.id == one["data"]["subscription"]:
+            verdict.expect(one["signed"], f"{one['id']}: the signature does not hold")
+            if one["type"] != "visionsvakt.digest":
+                continue
+            ids = [name for change in one["data"]["changes"] for name in change["ids"]]
+            again = found.setdefault(one["id"], ids)
+            verdict.expect(ids == again, f"{one['id']}: said something else the second time")
+        elif one["kind"] == "mail" and one["to"] == [address]:
+            name = one["id"].strip("<>").partition("@")[0]
+            row = rows.get(name)
+            if row is None:
+                verdict.expect(False, f"{name}: a mail that is not on record")
+                continue
+            if row.subscription != subscription.id or told[row.message].kind != "digest":
+                continue
+            changes = [
+                change
+                for entry in told[row.message].payload["entries"]
+                for change in entry["changes"]
+            ]
+            found[name] = [name for change in changes for name in change["ids"]]
+            _judge_words(one, changes, verdict)
+    return found
+
+
+def _judge_words(mail: Mapping[str, Any], changes: Sequence[Any], verdict: Verdict) -> None:
+    """The mail names every initiative that its record says it tells of."""
+    text = " ".join(mail["text"].split())
+    for change in changes:
+        if change["subject"] == "initiative":
+            title = change["title"]["new"] or change["title"]["old"]
+            verdict.expect(
+                same_key(title) in same_key(text), f"{mail['id']}: does not name «{title}»"
+            )
+
+
+def _judge_repeats(came: Sequence[Mapping[str, Any]], life: Life, verdict: Verdict) -> None:
+    """The same delivery twice only where nobody could know that it had arrived: its answer was
+    lost, or the process (or its store) went away before it could note it."""
+    by_id: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    kills = [datetime.fromisoformat(one["at"]) for one in came if one["kind"] == "killed"]
+    for one in came:
+        if one["kind"] in ("mail", "hook"):
+            by_id[one["id"]].append(one)
+    repeats = 0
+    for name, times in by_id.items():
+        for first in times[:-1]:
+            repeats += 1
+            at = datetime.fromisoformat(first["at"])
+            excused = (
+                not first["answered"]
+                or any(at <= kill <= at + timedelta(minutes=3) for kill in kills)
+                or any(
+                    life.plan.fault(kind, moment)
+                    for kind in ("disk_full", "locked")
+                    for moment in (at, at + timedelta(minutes=1))
+                )
+            )
+            verdict.expect(excused, f"{name}: sent again though its answer had come, {at}")
+    verdict.figures["sent again, same id"] = repeats
+
+
+def _judge_operators(came: Sequence[Mapping[str, Any]], verdict: Verdict) -> None:
+    mails = [one for one in came if one["kind"] == "mail" and "drift@" in one["to"][0]]
+    verdict.figures["mails to operators"] = len(mails)

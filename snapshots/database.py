@@ -9,6 +9,7 @@ Errors of the database are sorted here by what the caller does: StoreBusy (try a
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -187,8 +188,11 @@ def _prepare(engine: Engine, migrate: bool) -> bool:
     with engine.connect() as conn:
         if engine.dialect.name == "sqlite":
             _use_wal(conn)
-        if revision_of(conn) == HEAD:
+        before = revision_of(conn)
+        if before == HEAD:
             return False
+        if migrate and before in _known_revisions():
+            _keep_copy(conn, before)
     with engine.connect() as conn:
         conn = conn.execution_options(visionsvakt_write=True)
         with conn.begin():
@@ -197,8 +201,7 @@ def _prepare(engine: Engine, migrate: bool) -> bool:
             current = revision_of(conn)  # another program may have done it while we waited
             if current == HEAD:
                 return False
-            known = {path.name.split("_")[0] for path in _MIGRATIONS.glob("versions/*.py")}
-            if current is not None and current not in known:
+            if current is not None and current not in _known_revisions():
                 raise StoreError(
                     f"{_place(engine.url)} skapades av en nyare Visionsvakt (version {current} av"
                     f" tabellerna, den här kan {HEAD}): kör den nyare, eller återställ en kopia."
@@ -210,6 +213,35 @@ def _prepare(engine: Engine, migrate: bool) -> bool:
                 )
             migrate_to(conn, HEAD)
             return current is None
+
+
+def _known_revisions() -> set[str]:
+    return {path.name.split("_")[0] for path in _MIGRATIONS.glob("versions/*.py")}
+
+
+def _keep_copy(conn: Connection, revision: str) -> None:
+    """Copy a SQLite store beside itself before its tables change, once for each version of them.
+
+    Not for PostgreSQL: there a migration is one transaction, and `visionsvakt backup` makes copies.
+    """
+    file = _file_of(conn.engine.url)
+    if file is None:
+        return
+    copy = file.with_name(f"{file.name}.{revision}")
+    if copy.exists():
+        return
+    part = copy.with_name(f".{copy.name}.part")
+    conn.rollback()  # VACUUM wants no transaction around it
+    driver: Any = conn.connection.driver_connection
+    try:
+        part.unlink(missing_ok=True)
+        driver.execute("VACUUM INTO ?", (str(part),))
+        part.replace(copy)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(
+            f"{_place(conn.engine.url)}: ingen kopia går att göra före uppgraderingen ({error}):"
+            " frigör plats och kör igen. Inget är ändrat."
+        ) from error
 
 
 def _use_wal(conn: Connection) -> None:

@@ -121,6 +121,28 @@ def test_a_store_of_an_older_version_is_brought_up_when_opened(store_url: str) -
         fold(conn, "granvik")
         assert history.show(conn, "granvik") is None  # no page is configured in this store
     again.close()
+    if again.path is not None:
+        copy = again.path.with_name(f"{again.path.name}.{VERSIONS[0]}")
+        kept = database._engine(sa.make_url(f"sqlite:///{copy}"))
+        with kept.connect() as conn:
+            assert revision_of(conn) == VERSIONS[0]
+            assert len(list(facts.looks(conn, "granvik"))) == 3
+        kept.dispose()
+
+
+def test_without_room_for_a_copy_nothing_is_migrated(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    first = open_database(url)
+    with first.write() as conn:
+        migrate_to(conn, VERSIONS[0])
+    first.close()
+    (tmp_path / f".store.db.{VERSIONS[0]}.part").mkdir()
+    with pytest.raises(StoreError, match="ingen kopia"):
+        open_database(url)
+    engine = database._engine(sa.make_url(url))
+    with engine.connect() as conn:
+        assert revision_of(conn) == VERSIONS[0]
+    engine.dispose()
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(

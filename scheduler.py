@@ -9,6 +9,7 @@ point.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import signal
 import threading
@@ -141,6 +142,8 @@ class Worker:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(number, self.stop)
+        # A tick that is left out while the one before still works is no news to anybody.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         scheduler = AsyncIOScheduler(timezone=UTC)
         scheduler.add_job(
             self._tick,
@@ -174,8 +177,8 @@ class Worker:
                 return
             self._begin_looks()
             self._begin_delivery()
-        except StoreError as error:
-            self.listener.trouble(str(error))
+        except Exception as error:  # a tick that fails is followed by the next
+            self.listener.trouble(_said(error))
             return
         self.last_tick = self.installation.clock()
 

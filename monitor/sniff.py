@@ -21,9 +21,11 @@ _OTHER_TEXT = (
 )
 _CONTROLS = bytes(n for n in range(32) if n not in b"\t\n\r\f")
 _MANY_TAGS = 8_000
-_LOOSE_TAGS = 400
 _DEEPEST = 10_000
 _LONGEST_TAG = 60_000
+_MANY_ATTRIBUTES = 4_000
+_QUOTED = re.compile(rb"\"[^\"]*\"|'[^']*'")
+_SEPARATOR = re.compile(rb"[\s/'\"]")
 _TAG = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
 _VOID = frozenset(
     b"area base br col embed hr img input link meta source track wbr path use rect circle".split()
@@ -60,18 +62,15 @@ def too_tangled(html: bytes) -> Reason | None:
     """A reason where the tags are nested or piled up so that parsing would not end in time.
 
     The HTML algorithm takes time that grows with tags times depth, and with the square of a tag's
-    attributes (WHATWG HTML, 13.2.6.4.7). Ordinary pages pass after three counts of bytes.
+    attributes (WHATWG HTML, 13.2.6.4.7). Ordinary pages pass after one count of bytes.
     """
-    tags, closing = html.count(b"<"), html.count(b"</")
+    tags = html.count(b"<")
     tangled = Reason("too_tangled", "Sidans märkning är så trasslig att den inte kan läsas.")
-    for start in range(0, len(html) - _LONGEST_TAG, _LONGEST_TAG // 2):
-        if html.find(b">", start, start + _LONGEST_TAG // 2) < 0:
-            opened = html.rfind(b"<", 0, start + _LONGEST_TAG // 2)
-            if opened >= 0 and html.find(b">", opened, start) < 0:
-                return tangled
+    if _piled_up(html):
+        return tangled
     if len(html) > 100 * tags and html.count(b">") > 2 * tags + 5_000:
         return tangled
-    if tags <= _MANY_TAGS and tags - 2 * closing <= _LOOSE_TAGS:
+    if tags <= _MANY_TAGS:
         return None
     depth = deepest = 0
     for slash, name in _TAG.findall(html):
@@ -81,6 +80,24 @@ def too_tangled(html: bytes) -> Reason | None:
             depth += 1
             deepest = max(deepest, depth)
     return tangled if deepest > _DEEPEST else None
+
+
+def _piled_up(html: bytes) -> bool:
+    """Whether some tag has thousands of attributes. Long comments, and pictures in an attribute,
+    are ordinary."""
+    step = _LONGEST_TAG // 2
+    judged = 0
+    for start in range(0, len(html) - _LONGEST_TAG, step):
+        if start < judged or html.find(b">", start, start + step) >= 0:
+            continue
+        opened = html.rfind(b"<", 0, start + step)
+        if opened < 0 or html.find(b">", opened, start) >= 0:
+            continue
+        judged = html.find(b">", start) + 1 or len(html)
+        tag = b"" if html.startswith(b"<!--", opened) else html[opened:judged]
+        if len(_SEPARATOR.findall(_QUOTED.sub(b'"', tag))) > _MANY_ATTRIBUTES:
+            return True
+    return False
 
 
 _CLOSED = re.compile(rb"</(?:html|body)\s*>", re.IGNORECASE)

@@ -266,3 +266,10 @@ def test_extract_and_diff_read_addresses_and_store_nothing(town: Town, tmp_path:
     assert all(not stored & set(one) for one in changes)
     assert home.json("diff", "ny.html", "ny.html") == {"changes": []}
     assert not home.store.exists()
+
+
+def test_a_long_comment_and_an_inlined_picture_are_nothing_odd(tmp_path: Path) -> None:
+    picture = f'<img alt="" src="data:image/png;base64,{"iVBORw0KG/oAAA" * 20_000}">'
+    html = FIRST.html.replace(b"</body>", f"<!--{'x ' * 90_000}-->{picture}</body>".encode())
+    (tmp_path / "sidan.html").write_bytes(html)
+    assert Home(tmp_path, inside=True).json("extract", "sidan.html")["verdict"] == "good"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,29 +39,32 @@ def show(
 ) -> int:
     """Visa sidans insatser nu, eller som de stod då."""
     from presentation.documents import show_document, unseen_document
+    from presentation.language import language
     from presentation.reports import show_lines
     from snapshots import history
+    from snapshots.audit import source_of
     from wiring import install
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     with install(settings) as installation:
         key = installation.remembered(page)
         known = installation.pages.get(page)
-        language = known.profile.language if known else settings.worker.language
+        spoken = known.profile.language if known else settings.worker.language
         then = inclusive(as_of, settings.zone, "--as-of") if as_of else None
         with installation.database.read() as conn:
             shown = history.show(conn, key, then)
+            source = source_of(conn, shown.capture, key) if shown is not None else None
     if shown is None:
-        when = "från den tiden" if as_of else "än"
-        note(f"{page}: ingen version finns {when}; sidan har inte setts då")
+        note(words.say("reports.unseen_then" if as_of else "reports.unseen", page=page))
         if as_json:
-            print_json(unseen_document(page, language))
+            print_json(unseen_document(page, spoken))
         return 1
-    document = show_document(page, shown, language)
+    document = {**show_document(page, shown, spoken), "source": source}
     if as_json:
         print_json(document)
     else:
-        for line in show_lines(document, settings.zone):
+        for line in show_lines(document, words, settings.zone):
             print(line)
     return 0
 
@@ -83,11 +86,13 @@ def changes(
 ) -> None:
     """Lista ändringarna på sidorna, i ordning."""
     from presentation.documents import recorded_document
+    from presentation.language import language
     from presentation.terminal import change_lines
     from snapshots import history
     from wiring import install
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     if more_kinds and not kind:
         raise UsageError(f"changes: «{more_kinds[0]}» är ett ord för mycket; menade du --kind?")
     kinds = [*(kind or ()), *(more_kinds or ())]  # --kind added moved, or --kind twice
@@ -108,7 +113,8 @@ def changes(
     if as_json:
         print_json({"changes": documents})
     else:
-        print("\n".join(change_lines(documents, settings.zone)) or "Inga ändringar.")
+        lines = change_lines(documents, words, settings.zone)
+        print("\n".join(lines) or words.say("terminal.no_changes"))
 
 
 @app.command("history")
@@ -117,22 +123,53 @@ def history_of(
     initiative: Annotated[
         str, typer.Argument(metavar="INSATS", help="dess id, eller en titel den har haft")
     ],
+    explain: Annotated[
+        bool, typer.Option("--explain", help="säg varför varje ändring blev som den blev")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Visa en insats hela liv: lägen, ändringar och sidor."""
-    from presentation.documents import history_document
+    from presentation.documents import history_document, instant
+    from presentation.language import language
     from presentation.reports import history_lines
+    from snapshots import audit
     from wiring import install
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     with install(settings) as installation, installation.database.read() as conn:
         life = life_named(conn, initiative)
         document = history_document(life)
+        document["sources"] = [
+            {
+                "capture": one.capture,
+                "page": one.page,
+                "captured_at": instant(one.at),
+                "source": one.source,
+                "sha256": one.body,
+            }
+            for one in audit.sources(conn, life)
+        ]
+        if explain:
+            _explain(conn, life, document)
     if as_json:
         print_json(document)
     else:
-        for line in history_lines(document, settings.zone):
+        for line in history_lines(document, words, settings.zone):
             print(line)
+
+
+def _explain(conn: Connection, life: Life, document: dict[str, Any]) -> None:
+    """Add to each change who was considered."""
+    from pipeline.explain import explained
+    from presentation.documents import explanation_document
+
+    found = explained(conn, life.changes)
+    for change in document["changes"]:
+        why = found.get(change["id"])
+        if why is not None:
+            said = explanation_document(why.explanation, why.others, why.departed)
+            change["explain"] = said
 
 
 def life_named(conn: Connection, initiative: str) -> Life:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -11,13 +13,15 @@ import typer
 
 from cli.asking import Since, Until
 from cli.frame import AsJson, Family, session
-from cli.output import note, print_json
+from cli.output import note, print_json, write_file
 from cli.times import inclusive, moment
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from presentation.tables import Table
+    from settings import Settings
     from wiring import Installation
 
 app = Family()
@@ -46,11 +50,14 @@ def search(
 ) -> None:
     """Sök i alla versioner av alla insatser som någonsin har stått på sidorna."""
     from presentation.documents import initiative_document, instant
-    from presentation.terminal import local
+    from presentation.language import language
+    from presentation.reports import found_lines
     from snapshots.search import search as find
     from wiring import install
 
     settings = session(context).settings()
+    if not any(letter.isalnum() for word in words for letter in word):
+        raise UsageError("search: inget ord att söka efter; skriv minst ett")
     with install(settings) as installation, installation.database.read() as conn:
         found = find(conn, " ".join(words))
     documents: list[dict[str, Any]] = [
@@ -67,12 +74,8 @@ def search(
     if as_json:
         print_json({"found": documents})
         return
-    for one in documents:
-        end = f"till {local(one['until'], settings.zone)}" if one["until"] else "står så än"
-        print(f"{one['title']}  [{one['initiative']}]")
-        print(f"  {one['page']}, från {local(one['since'], settings.zone)}, {end}")
-    if not documents:
-        print("Inget hittades.")
+    for line in found_lines(documents, language(settings.worker.language), settings.zone):
+        print(line)
 
 
 @app.command("coverage")
@@ -84,38 +87,64 @@ def coverage(
     as_json: AsJson = False,
 ) -> None:
     """Visa hur ofta vi har tittat på en sida, och den längsta stund då ingen såg den."""
-    from monitor.timetable import planned_looks
+    from presentation.documents import coverage_document
+    from presentation.language import language
+    from presentation.reports import coverage_lines
     from snapshots import history
     from wiring import install, now
 
     settings = session(context).settings()
     with install(settings) as installation:
-        chosen = installation.page(page)
-        start = moment(since, settings.zone, "--since") if since else None
-        end = moment(until, settings.zone, "--until", end_of_day=True) if until else now()
+        key = installation.remembered(page)
+        start, end = _stretch(since, until, settings)
         with installation.database.read() as conn:
-            seen = history.coverage(conn, chosen.key, start, min(end, now()))
-    timetable = next(one.timetable for one in settings.pages if one.id == page)
-    planned = 0
-    if seen.since is not None:
-        planned = planned_looks(timetable, seen.since, seen.until, settings.zone)
-    document = {
-        "page": page,
-        "planned": planned,
-        "looks": seen.looks,
-        "good": seen.good,
-        "failed": seen.failed,
-        "quarantined": seen.quarantined,
-        "longest_gap_minutes": seen.longest_gap_minutes,
-    }
+            seen = history.coverage(conn, key, start, min(end or now(), now()))
+    planned = _planned(settings, page, seen.since, seen.until)
+    document = coverage_document(seen, planned)
     if as_json:
         print_json(document)
         return
-    gap = (
-        "–" if seen.longest_gap is None else f"{seen.longest_gap.total_seconds() / 60:.0f} minuter"
-    )
-    print(f"{page}: {seen.looks} hämtningar av {planned} planerade, {seen.good} goda.")
-    print(f"Längsta stund utan god hämtning: {gap}.")
+    for line in coverage_lines(document, language(settings.worker.language), settings.zone):
+        print(line)
+
+
+def _planned(settings: Settings, page: str, since: datetime | None, until: datetime) -> int:
+    """How many looks the timetable asks for; none for a page that is left out by now."""
+    from monitor.timetable import planned_looks
+
+    timetable = next((one.timetable for one in settings.pages if one.id == page), None)
+    if timetable is None or since is None or since >= until:
+        return 0
+    return planned_looks(timetable, since, until, settings.zone)
+
+
+def _stretch(
+    since: str | None, until: str | None, settings: Settings
+) -> tuple[datetime | None, datetime | None]:
+    """What `--since` and `--until` say, half-open."""
+    start = moment(since, settings.zone, "--since") if since else None
+    end = moment(until, settings.zone, "--until", end_of_day=True) if until else None
+    if start is not None and end is not None and end <= start:
+        raise UsageError(f"--until {until}: är inte efter --since {since}")
+    return start, end
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What is to be exported, with its times read."""
+
+    what: What | None
+    as_of: datetime | None
+    since: datetime | None
+    until: datetime | None
+
+    @property
+    def wants_initiatives(self) -> bool:
+        return self.what is not What.changes
+
+    @property
+    def wants_changes(self) -> bool:
+        return self.what is What.changes or (self.what is None and self.as_of is None)
 
 
 @app.command("export")
@@ -127,62 +156,123 @@ def export(
         str | None, typer.Option("--page", metavar="SIDA", help="bara den sidan")
     ] = None,
     what: Annotated[
-        What, typer.Option("--what", metavar="VAD", help="initiatives eller changes")
-    ] = What.initiatives,
+        What | None,
+        typer.Option(
+            "--what",
+            metavar="VAD",
+            help="initiatives eller changes; utelämnat båda (csv: initiatives)",
+        ),
+    ] = None,
     since: Since = None,
     until: Until = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", metavar="TID", help="insatserna som de stod då")
     ] = None,
 ) -> None:
-    """Skriv insatser eller ändringar till en fil, för granskare."""
+    """Skriv insatser eller ändringar till en fil, för granskare. Med --since och --until blir
+    insatserna allt som har stått på sidorna någon gång under den tiden."""
     from presentation import tables
-    from presentation.documents import recorded_document, show_document
     from presentation.language import language
-    from snapshots import history
     from wiring import install, now
 
     settings = session(context).settings()
     words = language(settings.worker.language)
+    if as_of and (since or until):
+        raise UsageError("--as-of är en tidpunkt, --since och --until en tid; välj det ena")
     if as_of and what is What.changes:
         raise UsageError("--as-of gäller initiatives; för changes: --since och --until")
+    if what is None and form is Format.csv:
+        what = What.initiatives
+    order = _Order(
+        what,
+        inclusive(as_of, settings.zone, "--as-of") if as_of else None,
+        *_stretch(since, until, settings),
+    )
     with install(settings) as installation:
-        chosen = [installation.page(page)] if page else list(installation.pages.values())
-        then = inclusive(as_of, settings.zone, "--as-of") if as_of else None
-        with installation.database.read() as conn:
-            if what is What.changes:
-                found = history.changes(
-                    conn,
-                    pages=[one.key for one in chosen],
-                    since=moment(since, settings.zone, "--since") if since else None,
-                    until=_end(until, settings.zone),
-                )
-                documents: list[Any] = [recorded_document(one) for one in found]
-                table = tables.changes_table(documents, words)
-            else:
-                shown = [(one, history.show(conn, one.key, then)) for one in chosen]
-                documents = [
-                    show_document(one.id, snapshot, one.profile.language)
-                    for one, snapshot in shown
-                    if snapshot is not None
-                ]
-                table = tables.initiatives_table(documents, words)
-    try:
-        if form is Format.csv:
-            tables.write_csv(table, out, settings.zone, words)
-        elif form is Format.xlsx:
-            tables.write_xlsx([table], out, settings.zone, words)
-        else:
-            tables.write_json(what.value, documents, out, now())
-    except OSError as error:
-        raise UsageError(
-            f"{out}: kan inte skrivas ({error.strerror}); välj en annan plats"
-        ) from None
-    note(f"skrev {len(table.rows)} rader till {out}")
+        documents, sheets = _exported(installation, order, page)
+    if form is Format.csv:
+        data = tables.csv_bytes(sheets[0], settings.zone, words)
+    elif form is Format.xlsx:
+        data = tables.xlsx_bytes(sheets, settings.zone, words)
+    else:
+        data = tables.json_bytes(documents, now())
+    write_file(out, data)
+    rows = sum(len(sheet.rows) for sheet in sheets)
+    note(words.count("reports.wrote_rows", rows, file=out))
 
 
-def _end(until: str | None, zone: Any) -> datetime | None:
-    return moment(until, zone, "--until", end_of_day=True) if until else None
+def _exported(
+    installation: Installation, order: _Order, page: str | None
+) -> tuple[dict[str, list[Any]], list[Table]]:
+    """What was asked for, as documents and as tables."""
+    from presentation import tables
+    from presentation.documents import recorded_document
+    from presentation.language import language
+    from snapshots import history
+
+    words = language(installation.settings.worker.language)
+    documents: dict[str, list[Any]] = {}
+    sheets = []
+    names = [page] if page else list(installation.pages)
+    keys = {name: installation.remembered(name) for name in names}
+    with installation.database.read() as conn:
+        if order.wants_initiatives and order.since is None and order.until is None:
+            documents["pages"] = _as_they_stood(conn, installation, keys, order.as_of)
+            sheets.append(tables.initiatives_table(documents["pages"], words))
+        elif order.wants_initiatives:
+            stretch = (order.since, order.until)
+            documents["versions"] = _versions(conn, list(keys.values()), *stretch)
+            sheets.append(tables.versions_table(documents["versions"], words))
+        if order.wants_changes:
+            found = history.changes(
+                conn,
+                pages=list(keys.values()) if page else None,
+                since=order.since,
+                until=order.until,
+            )
+            documents["changes"] = [recorded_document(one) for one in found]
+            sheets.append(tables.changes_table(documents["changes"], words))
+    return documents, sheets
+
+
+def _as_they_stood(
+    conn: Connection, installation: Installation, keys: dict[str, str], then: datetime | None
+) -> list[Any]:
+    from presentation.documents import show_document
+    from snapshots import history
+    from snapshots.audit import source_of
+
+    found = []
+    for name, key in keys.items():
+        shown = history.show(conn, key, then)
+        known = installation.pages.get(name)
+        spoken = known.profile.language if known else installation.settings.worker.language
+        if shown is not None:
+            source = source_of(conn, shown.capture, key)
+            found.append({**show_document(name, shown, spoken), "source": source})
+    return found
+
+
+def _versions(
+    conn: Connection, keys: Sequence[str], since: datetime | None, until: datetime | None
+) -> list[Any]:
+    from presentation.documents import initiative_document, instant
+    from snapshots.audit import versions_between
+
+    return [
+        {
+            "page": span.page,
+            "initiative": name,
+            "section": span.heading,
+            "status": span.initiative.status,
+            **initiative_document(span.initiative),
+            "from_after": instant(span.from_after),
+            "from": instant(span.since),
+            "to_after": instant(span.to_after),
+            "to": instant(span.until),
+        }
+        for name, span in versions_between(conn, keys, since, until)
+    ]
 
 
 @app.command("dossier")
@@ -195,46 +285,39 @@ def write_dossier(
 ) -> None:
     """Skriv en insats hela liv som en HTML-sida som går att skriva ut och spara."""
     from cli.asking import life_named
-    from presentation.documents import history_document, instant
-    from presentation.dossier import dossier
+    from presentation.documents import history_document, instant, link_document
+    from presentation.dossier import Source, Text, dossier
+    from presentation.language import language
+    from snapshots import audit
     from wiring import install, now
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     with install(settings) as installation, installation.database.read() as conn:
         life = life_named(conn, initiative)
         document = history_document(life)
-        sources = _sources(conn, installation, life)
-    html = dossier(document, sources, settings.zone, instant(now()) or "")
-    try:
-        out.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"{out}: kan inte skrivas ({error.strerror}); välj en annan plats"
-        ) from None
-    note(f"skrev {out}")
-
-
-def _sources(conn: Connection, installation: Installation, life: Any) -> list[Any]:
-    """The captures in which each version of the initiative was first seen."""
-    from presentation.documents import instant
-    from presentation.dossier import Source
-    from snapshots import facts
-
-    names = dict.fromkeys(
-        seen.capture
-        for one in life.changes
-        for seen in (one.change.old_seen, one.change.new_seen)
-        if seen is not None
-    )
-    sources = []
-    for name in names:
-        capture = facts.capture(conn, name)
-        if capture is not None and capture.body is not None:
-            page = installation.by_key.get(capture.page)
-            url = capture.final_url or (page.url if page else capture.page)
-            sources.append(Source(name, instant(capture.at) or "", url, capture.body))
-    return sorted(sources, key=lambda source: source.at)
-
-
-def _unwritable(out: Path, error: OSError) -> UsageError:
-    return UsageError(f"{out}: kan inte skrivas ({error.strerror}); välj en annan plats")
+        addresses = {page.id: page.url for page in installation.pages.values()}
+        sources = [
+            Source(
+                one.capture,
+                instant(one.at) or "",
+                one.url or addresses.get(one.page, one.page),
+                one.body or "–",
+                one.source,
+            )
+            for one in audit.sources(conn, life)
+        ]
+    texts = [
+        Text(
+            span.page,
+            span.heading,
+            span.initiative.title,
+            span.initiative.description,
+            [link_document(link) for link in span.initiative.links],
+        )
+        for span in audit.last_versions(life)
+    ]
+    made_at = instant(now()) or ""
+    html = dossier(document, texts, sources, made_at, words, settings.zone)
+    write_file(out, html.encode("utf-8"))
+    note(words.say("reports.wrote", file=out))

@@ -30,31 +30,32 @@ Capture = Annotated[str, typer.Argument(metavar="HÄMTNING", help="dess id, se q
 def quarantine_list(context: typer.Context, as_json: AsJson = False) -> None:
     """Lista hämtningarna som väntar, med skälen."""
     from presentation.documents import instant, reason_documents
-    from presentation.terminal import local
+    from presentation.language import language
+    from presentation.reports import quarantine_lines
     from snapshots import history
+    from snapshots.audit import source_of
     from wiring import install
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     with install(settings) as installation, installation.database.read() as conn:
         waiting = history.quarantined(conn)
+        origins = {one.capture: source_of(conn, one.capture, one.page_key) for one in waiting}
     documents: list[dict[str, Any]] = [
         {
             "id": one.capture,
             "page": one.page,
             "captured_at": instant(one.at),
             "reasons": reason_documents(one.reasons),
+            "source": origins[one.capture],
         }
         for one in waiting
     ]
     if as_json:
         print_json({"captures": documents})
         return
-    for one in documents:
-        print(f"{one['id']}  {one['page']}  {local(one['captured_at'], settings.zone)}")
-        for reason in one["reasons"]:
-            print(f"  {reason['text']} ({reason['code']})")
-    if not documents:
-        print("Inget väntar på granskning.")
+    for line in quarantine_lines(documents, words, settings.zone):
+        print(line)
 
 
 @quarantine.command("show")
@@ -62,10 +63,12 @@ def quarantine_show(context: typer.Context, capture: Capture, as_json: AsJson = 
     """Visa en hämtning bredvid den senaste goda, och vad som skulle sägas om den godtogs."""
     from pipeline.decide import weigh
     from presentation.documents import change_document, instant, reading_document
+    from presentation.language import language
     from presentation.reports import weighed_lines
     from wiring import install
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     with install(settings) as installation:
         weighed = weigh(installation.database, installation.by_key, capture)
     good = [
@@ -83,7 +86,7 @@ def quarantine_show(context: typer.Context, capture: Capture, as_json: AsJson = 
     if as_json:
         print_json(document)
     else:
-        print("\n".join(weighed_lines(document, settings.zone)))
+        print("\n".join(weighed_lines(document, words, settings.zone)))
 
 
 @quarantine.command("accept")
@@ -118,10 +121,12 @@ def quarantine_reject(
 def quarantine_retry(context: typer.Context, as_json: AsJson = False) -> int:
     """Läs det som väntar igen, med dagens profil."""
     from pipeline.decide import retry
+    from presentation.language import language
     from snapshots import history
     from wiring import install, now
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     with install(settings) as installation:
         with installation.database.read() as conn:
             before = history.quarantined(conn)
@@ -133,7 +138,7 @@ def quarantine_retry(context: typer.Context, as_json: AsJson = False) -> int:
     if as_json:
         print_json({"retried": len(before), "waiting": len(after)})
     else:
-        print(f"{len(before)} lästes igen, {len(after)} väntar fortfarande på granskning.")
+        print(words.say("reports.read_again", number=len(before), waiting=len(after)))
     return int(bool(after))
 
 
@@ -202,6 +207,7 @@ def _settle(
     """Carry out a decision that somebody signed, and say what followed from it."""
     from pipeline.decide import Signed
     from presentation.documents import recorded_document
+    from presentation.language import language
     from presentation.terminal import change_lines
     from snapshots import history
     from wiring import install, now
@@ -210,6 +216,7 @@ def _settle(
         if not value.strip():
             raise UsageError(f"{option}: får inte vara tomt; skriv vem som beslutar, och varför")
     settings = session(context).settings()
+    words = language(settings.worker.language)
     with install(settings) as installation:
         settled = act(installation, Signed(by.strip(), why.strip(), now()))
         ids = [change for result in settled.derived for change in result.changes]
@@ -219,6 +226,6 @@ def _settle(
     if as_json:
         print_json({"decision": settled.number, "changes": documents})
         return
-    print(f"Beslut {settled.number} är fattat. Ångra med: visionsvakt decide undo {settled.number}")
-    for line in change_lines(documents, settings.zone):
+    print(words.say("reports.decided", number=settled.number))
+    for line in change_lines(documents, words, settings.zone):
         print(line)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from pipeline.derive import Derived
+    from presentation.language import Language
 
 app = Family()
 
@@ -38,10 +39,11 @@ def import_files(
     """Fyll på med gamla hämtningar ur filer, mappar och webbarkiv, genom samma kontroll."""
     from pipeline.check import tell_changes
     from pipeline.imports import editions, find, import_editions
-    from presentation.reports import counted
+    from presentation.language import language
     from wiring import install, now
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     moment_given = moment(at, settings.zone, "--at") if at else None
     with install(settings) as installation:
         watched = installation.page(page)
@@ -50,7 +52,7 @@ def import_files(
         # A file without a time is refused before anything is stored, or even said.
         arriving = chain(list(islice(arriving, 1)), arriving)
         for file in found.skipped:
-            note(f"{file}: hoppar över, inte .html, .txt, .warc eller .wacz")
+            note(words.say("reports.skipped", file=file))
 
         def tell(conn: Connection, result: Derived) -> None:
             people = settings.subscriptions
@@ -58,7 +60,7 @@ def import_files(
 
         total = len(found.plain)
         result = import_editions(
-            installation.database, watched, arriving, on_progress=_progress(total), tell=tell
+            installation.database, watched, arriving, on_progress=_progress(total, words), tell=tell
         )
         _progress_line("")
     document = {
@@ -71,19 +73,23 @@ def import_files(
         print_json(document)
     else:
         print(
-            f"{counted(result.imported, 'hämtning importerad', 'hämtningar importerade')} "
-            f"({result.duplicates} fanns redan), "
-            f"{counted(result.snapshots, 'ny version', 'nya versioner')}, "
-            f"{result.quarantined} väntar på granskning."
+            words.count(
+                "reports.imported",
+                result.imported,
+                duplicates=result.duplicates,
+                versions=words.count("reports.new_versions", result.snapshots),
+                quarantined=result.quarantined,
+            )
         )
     return int(bool(result.quarantined))
 
 
-def _progress(total: int) -> Callable[[int], None]:
+def _progress(total: int, words: Language) -> Callable[[int], None]:
     """A line on standard error that grows, where somebody looks."""
 
     def show(done: int) -> None:
-        _progress_line(f"importerar: {done}{f' av {total}' if total else ''}")
+        key = "reports.importing_of" if total else "reports.importing"
+        _progress_line(words.say(key, done=done, total=total))
 
     return show
 
@@ -103,10 +109,11 @@ def rebuild(
 ) -> None:
     """Kasta allt som går att härleda och härled det igen. Berättar inget för någon."""
     from pipeline.rebuild import rebuild as derive_all
-    from presentation.reports import counted
+    from presentation.language import language
     from wiring import install, now
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     with install(settings) as installation:
         pages = installation.by_key.values()
         result = derive_all(installation.database, pages, now(), preview=preview)
@@ -116,10 +123,9 @@ def rebuild(
             delta[side][kind] = count
         print_json({"pages": result.pages, "snapshots": result.snapshots, "delta": delta})
         return
-    pages_read = counted(result.pages, "sida", "sidor")
-    print(f"{pages_read}, {counted(result.snapshots, 'version', 'versioner')} härledda igen.")
-    words = {"new": "tillkommer", "gone": "försvinner"}
+    versions = words.count("reports.versions", result.snapshots)
+    print(words.count("reports.rebuilt", result.pages, versions=versions))
     for (side, kind), count in sorted(result.delta.items()):
-        print(f"  {words[side]}: {count} {kind}")
+        print(f"  {words.say(f'reports.delta_{side}', number=count, what=words.kind(kind))}")
     if not result.delta:
-        print("Ingen skillnad mot förut.")
+        print(words.say("reports.no_delta"))

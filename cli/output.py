@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
+
+from monitor.errors import UsageError
 
 
 def print_json(document: Any) -> None:
@@ -22,3 +25,24 @@ def print_json(document: Any) -> None:
 def note(line: str) -> None:
     """One line about the work itself, on standard error."""
     print(line, file=sys.stderr, flush=True)
+
+
+def write_file(out: Path, data: bytes) -> None:
+    """Write a file that somebody asked for: whole, or what was there before stays.
+
+    UsageError names the place and the mend where it can't be written.
+    """
+    part = out.with_name(f".{out.name}.part")
+    try:
+        if out.exists() and not out.is_file():  # a device, a pipe
+            out.write_bytes(data)
+            return
+        try:
+            part.write_bytes(data)
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{out}: kan inte skrivas ({error.strerror}); välj en annan plats"
+        ) from None

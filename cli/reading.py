@@ -15,6 +15,7 @@ from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     from monitor.model import Change, Profile, Reading, Source
+    from presentation.language import Language
 
 app = Family()
 
@@ -36,6 +37,7 @@ def extract(
     from monitor.extract import extract as read
 
     rules = profile_named(profile, session(context))
+    words = _words(session(context))
     reading = read(open_source(source, session(context)), rules)
     if as_json:
         from presentation.documents import reading_document
@@ -44,7 +46,7 @@ def extract(
     else:
         from presentation.terminal import reading_lines
 
-        print("\n".join(reading_lines(reading)))
+        print("\n".join(reading_lines(reading, words)))
     return _status(reading)
 
 
@@ -68,7 +70,7 @@ def diff(
     here = session(context)
     if old == new == "-":
         raise UsageError("bara den ena källan kan vara standard in; ge den andra som fil")
-    rules = profile_named(profile, here)
+    rules, words = profile_named(profile, here), _words(here)
     first, second = open_source(old, here), open_source(new, here)
     before = read(first, rules)
     after = read(second, rules, before.initiatives)
@@ -82,13 +84,13 @@ def diff(
             document.update(why)
     for name, reading in ((old, before), (new, after)):
         for reason in reading.reasons:
-            note(f"{name}: går inte att lita på: {reason.text}")
+            note(words.say("terminal.source_doubted", name=name, why=reason.text))
     if as_json:
         print_json({"changes": documents})
     elif not doubtful:
         from presentation.terminal import change_lines
 
-        print("\n".join(change_lines(documents)) or "Inget har ändrats i sak.")
+        print("\n".join(change_lines(documents, words)) or words.say("terminal.nothing_changed"))
     return doubtful
 
 
@@ -183,6 +185,14 @@ def _fetched(url: str, here: Session) -> Source:
     if not isinstance(answer, Captured):
         raise TypeError("an unconditional request is never «not modified»")
     return Source(answer.body, answer.content_type, answer.final_url)
+
+
+def _words(here: Session) -> Language:
+    """What the configuration speaks, where there is one."""
+    from presentation.language import DEFAULT, language
+
+    settings = here.settings_if_any()
+    return language(settings.worker.language if settings else DEFAULT)
 
 
 def _status(reading: Reading) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +14,8 @@ from cli.frame import AsJson, Family, session
 from cli.output import note, print_json
 
 if TYPE_CHECKING:
+    from presentation.language import Language
+    from settings import Settings
     from snapshots.database import Database
 
 app = Family()
@@ -28,10 +30,12 @@ Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="varför")]
 def verify(context: typer.Context, as_json: AsJson = False) -> int:
     """Pröva hela lagret: varje innehåll mot sin hash, varje uppgift mot loggen."""
     from pipeline.form import committed_messages
+    from presentation.language import language
     from snapshots.verify import verify as check
 
-    with _store(context) as database, database.read() as conn:
-        result = check(conn, {"message": committed_messages}, _progress)
+    with _store(context) as (settings, database), database.read() as conn:
+        words = language(settings.worker.language)
+        result = check(conn, {"message": committed_messages}, _progress(words))
     _end_progress()
     document = {
         "ok": result.ok,
@@ -44,14 +48,11 @@ def verify(context: typer.Context, as_json: AsJson = False) -> int:
     if as_json:
         print_json(document)
     else:
-        word = "Allt håller" if result.ok else "Något håller inte"
-        print(
-            f"{word}: {result.captures} hämtningar, {result.snapshots} versioner, "
-            f"{result.entries} poster i loggen."
-        )
+        counts = {key: document[key] for key in ("captures", "snapshots", "entries")}
+        print(words.say("reports.holds" if result.ok else "reports.does_not_hold", **counts))
         for problem in result.problems:
             print(f"  {problem}")
-        print(f"Loggens rot: {result.root}")
+        print(words.say("reports.root", root=result.root))
     return int(not result.ok)
 
 
@@ -62,14 +63,16 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Kopiera hela lagret till en fil, medan arbetet går vidare."""
+    from presentation.language import language
     from snapshots.keeping import backup as copy
 
-    with _store(context) as database:
+    with _store(context) as (settings, database):
         size = copy(database, file)
     if as_json:
         print_json({"file": str(file), "bytes": size})
     else:
-        print(f"Kopian {file} är skriven ({size / 1e6:.1f} MB).")
+        words = language(settings.worker.language)
+        print(words.say("reports.copied", file=file, size=f"{size / 1e6:.1f}"))
 
 
 @app.command("restore")
@@ -79,10 +82,11 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Gör lagret till vad det var när filen skrevs. Det som redan har sagts sägs inte igen."""
+    from presentation.language import language
     from snapshots.keeping import restore as put_back
     from wiring import now
 
-    with _store(context) as database:
+    with _store(context) as (settings, database):
         result = put_back(database, file, now())
     if as_json:
         print_json(
@@ -93,14 +97,12 @@ def restore(
             }
         )
         return
-    print(f"Lagret är återställt ur {file}: {result.captures} hämtningar.")
+    words = language(settings.worker.language)
+    print(words.say("reports.restored", file=file, captures=result.captures))
     if result.told_since:
-        print(f"{result.told_since} meddelanden som gick ut efter kopian är kvar som skickade.")
+        print(words.say("reports.told_since", number=result.told_since))
     if result.uncertain:
-        print(
-            f"{result.uncertain} utskick kan ha gått ut efter kopian och skickas inte igen av sig "
-            "själva. Se visionsvakt deliveries list."
-        )
+        print(words.say("reports.uncertain", number=result.uncertain))
 
 
 @app.command("forget")
@@ -112,10 +114,11 @@ def forget(
     as_json: AsJson = False,
 ) -> None:
     """Radera en mottagares adress ur allt som är sparat. Loggens bevis håller ändå."""
+    from presentation.language import language
     from snapshots.keeping import forget as erase
     from wiring import now
 
-    with _store(context) as database:
+    with _store(context) as (settings, database):
         gone = erase(database, address, by, why, now())
     if as_json:
         print_json(
@@ -126,8 +129,10 @@ def forget(
             }
         )
         return
-    print(f"Adressen är glömd: {gone.deliveries} utskick, {gone.messages} meddelanden.")
-    print("Ta bort den ur konfigurationen också. Äldre säkerhetskopior har den kvar.")
+    words = language(settings.worker.language)
+    counts = {"deliveries": gone.deliveries, "messages": gone.messages}
+    print(words.say("reports.forgotten", **counts))
+    print(words.say("reports.forget_more"))
 
 
 @pages.command("rename")
@@ -139,29 +144,37 @@ def pages_rename(
     why: Why = "",
 ) -> None:
     """Ge en sida ett nytt id med historien kvar. Byt det sedan i konfigurationen."""
+    from presentation.language import language
     from snapshots.keeping import rename_page
     from wiring import now
 
-    with _store(context) as database:
+    with _store(context) as (settings, database):
         rename_page(database, old, new, by, now(), why)
-    print(f'Sidan {old} heter nu {new}. Skriv id = "{new}" i konfigurationen.')
+    print(language(settings.worker.language).say("reports.renamed", old=old, new=new))
 
 
 @contextmanager
-def _store(context: typer.Context) -> Iterator[Database]:
+def _store(context: typer.Context) -> Iterator[tuple[Settings, Database]]:
     """The store alone, whatever the configuration's pages and subscriptions are."""
     from snapshots.database import open_database
 
-    database = open_database(session(context).settings().database_url)
+    settings = session(context).settings()
+    database = open_database(settings.database_url)
     try:
-        yield database
+        yield settings, database
     finally:
         database.close()
 
 
-def _progress(done: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\033[Kprövar: {done} hämtningar", end="", file=sys.stderr, flush=True)
+def _progress(words: Language) -> Callable[[int], None]:
+    """A line on standard error that grows, where somebody looks."""
+
+    def show(done: int) -> None:
+        if sys.stderr.isatty():
+            line = words.say("reports.verifying", done=done)
+            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+
+    return show
 
 
 def _end_progress() -> None:

@@ -32,9 +32,11 @@ def preview(
     """Visa sammandraget som prenumerationen skulle få. Skickar inget."""
     from notifications.channels import Letterhead
     from pipeline.preview import preview as look_ahead
+    from presentation.language import language
     from wiring import install, now
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     chosen = _subscription(settings, subscription)
     letterhead = Letterhead(settings.zone, settings.web.public_url)
     with install(settings) as installation, installation.database.read() as conn:
@@ -49,9 +51,9 @@ def preview(
     if as_json:
         print_json(shown.document)
     elif shown.letter is None:
-        print("Det finns inget att berätta.")
+        print(words.say("reports.nothing_to_tell"))
     else:
-        print(f"Ämne: {shown.letter.subject}\n")
+        print(f"{words.say('reports.subject', subject=shown.letter.subject)}\n")
         print(shown.letter.text.rstrip())
 
 
@@ -66,9 +68,11 @@ def replay(
 ) -> None:
     """Köa ändringar från förr för en prenumeration; det den redan har fått veta hoppas över."""
     from pipeline.preview import replay_since
+    from presentation.language import language
     from wiring import install, now
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     chosen = _subscription(settings, subscription)
     start = moment(since, settings.zone, "--since")
     with install(settings) as installation, installation.database.write() as conn:
@@ -76,7 +80,7 @@ def replay(
     if as_json:
         print_json({"subscription": subscription, "queued": queued})
     else:
-        print(f"{queued} ändringar köade för {subscription}; de går med nästa utskick.")
+        print(words.count("reports.queued", queued, subscription=subscription))
 
 
 def _subscription(settings: Settings, name: str) -> Subscription:

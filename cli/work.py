@@ -16,8 +16,6 @@ from cli.output import note, print_json
 from cli.times import moment
 
 if TYPE_CHECKING:
-    from pipeline.check import Checked
-    from pipeline.deliver import Delivered
     from scheduler import Listener, Worker
     from settings import Settings
 
@@ -34,6 +32,7 @@ def check(
 ) -> int:
     """Titta nu, vad tidtabellen än säger: hämta, spara, läs, jämför och köa det som ska sägas."""
     from presentation.documents import check_document
+    from presentation.language import language
     from presentation.terminal import check_lines
     from scheduler import look_and_plan
     from snapshots import history
@@ -41,6 +40,7 @@ def check(
     from wiring import install, look_out
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     with install(settings) as installation:
         chosen = [installation.page(page) for page in dict.fromkeys(pages or installation.pages)]
         world = look_out(installation, holder=this_holder())
@@ -61,7 +61,7 @@ def check(
                     )
                 )
                 if not as_json:
-                    for line in check_lines(documents[-1], settings.zone):
+                    for line in check_lines(documents[-1], words, settings.zone):
                         print(line)
         finally:
             world.fetcher.close()
@@ -73,29 +73,33 @@ def check(
 @app.command("run")
 def run(context: typer.Context) -> int:
     """Arbeta: tidtabell, hämtningar, utskick och hälsoadresser. Stannar lugnt på SIGTERM."""
-    from presentation.reports import counted, stamped
+    from presentation.language import language
+    from presentation.reports import delivery_line, look_line, stamped
     from scheduler import Listener
     from settings import require_secrets
     from wiring import now
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     require_secrets(settings)
 
     def log(line: str) -> None:
         note(stamped(line, now(), settings.zone))
 
     listener = Listener(
-        looked=lambda checked: log(_look(checked)),
-        delivered=lambda delivered: log(_delivery(delivered)),
+        looked=lambda one: log(
+            look_line(one.page.id, one.outcome, len(one.changes), one.reasons, words)
+        ),
+        delivered=lambda one: log(delivery_line(one.sent, one.waiting, one.dead, words)),
         trouble=log,
     )
     with employ(settings, listener, tick_seconds=_tick_seconds(settings)) as worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         with worker.employed(), _health(settings, worker, log):
-            log(f"vaktar {counted(len(settings.pages), 'sida', 'sidor')}")
+            log(words.count("reports.watching", len(settings.pages)))
             worker.run()
-            log("stannar")
+            log(words.say("reports.stopping"))
         finished = worker.is_idle
     if not finished:
         # A thread still waits for a slow server. The store is whole at every point, so leave it.
@@ -140,24 +144,14 @@ def _health(settings: Settings, worker: Worker, log: Callable[[str], None]) -> I
     if settings.web.listen is None:
         yield
         return
+    from presentation.language import language
     from web.health import serve
 
     with serve(*settings.web.listen, ready=worker.ready) as server:
         host, port = server.address
-        log(f"hälsoadresser: http://{host}:{port}/healthz och /readyz")
+        words = language(settings.worker.language)
+        log(words.say("reports.health", url=f"http://{host}:{port}"))
         yield
-
-
-def _look(checked: Checked) -> str:
-    from presentation.reports import look_line
-
-    return look_line(checked.page.id, checked.outcome, len(checked.changes), checked.reasons)
-
-
-def _delivery(delivered: Delivered) -> str:
-    from presentation.reports import delivery_line
-
-    return delivery_line(delivered.sent, delivered.waiting, delivered.dead)
 
 
 @app.command("deliver")
@@ -170,6 +164,7 @@ def deliver(
 ) -> int:
     """Skicka det som ska ut nu, en gång, och ta upp det som ett dödat program hade i handen."""
     from pipeline.deliver import deliver as send
+    from presentation.language import language
     from presentation.reports import delivery_line
     from settings import require_secrets
     from snapshots.holders import this_holder
@@ -177,6 +172,7 @@ def deliver(
     from wiring import now as real_now
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     require_secrets(settings)
     fixed = moment(now, settings.zone, "--now") if now else None
 
@@ -194,7 +190,7 @@ def deliver(
     if as_json:
         print_json({"sent": result.sent, "waiting": result.waiting, "dead": result.dead})
     else:
-        print(delivery_line(result.sent, result.waiting, result.dead))
+        print(delivery_line(result.sent, result.waiting, result.dead, words))
     return int(bool(result.waiting or result.dead or result.failed))
 
 
@@ -202,16 +198,18 @@ def deliver(
 def deliveries_list(context: typer.Context, as_json: AsJson = False) -> None:
     """Alla utskick: till vem, läge, försök och senaste fel."""
     from notifications import outbox
+    from presentation.language import language
     from presentation.reports import delivery_rows
     from wiring import install
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     with install(settings) as installation, installation.database.read() as conn:
         rows = outbox.listing(conn)
     if as_json:
         print_json({"deliveries": rows})
     else:
-        for line in delivery_rows(rows, settings.zone):
+        for line in delivery_rows(rows, words, settings.zone):
             print(line)
 
 
@@ -223,12 +221,14 @@ def deliveries_retry(
 ) -> None:
     """Gör väntande och döda utskick klara att skickas igen, med samma id. Skickar inget själv."""
     from notifications import outbox
+    from presentation.language import language
     from wiring import install, now
 
     settings = session(context).settings()
+    words = language(settings.worker.language)
     with install(settings) as installation, installation.database.write() as conn:
         count = outbox.retry(conn, ids or None, now())
     if as_json:
         print_json({"retried": count})
     else:
-        print(f"{count} utskick är klara att skickas igen.")
+        print(words.count("reports.retried", count))

@@ -1,4 +1,4 @@
-"""What the commands over a store say to a person at a terminal: lines of Swedish, local times."""
+"""What the commands over a store say to a person at a terminal: their words, local times."""
 
 from __future__ import annotations
 
@@ -7,17 +7,11 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from monitor.model import Reason
-from presentation.terminal import OUTCOMES, change_lines, local
+from presentation.language import Language
+from presentation.lifecycle import lifecycle_lines
+from presentation.terminal import change_lines, local
 
 Document = Mapping[str, Any]
-
-STATES = {"waiting": "väntar", "sent": "skickat", "dead": "gavs upp"}
-STATUSES = {"ongoing": "pågår", "developing": "utvecklas", "partnership": "partnerskap"}
-
-
-def status_word(status: str | None) -> str:
-    """The Swedish word of a status; a profile's own status is its own word."""
-    return STATUSES.get(status or "", status or "okänd status")
 
 
 def stamped(line: str, at: datetime, zone: tzinfo) -> str:
@@ -25,69 +19,118 @@ def stamped(line: str, at: datetime, zone: tzinfo) -> str:
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {' '.join(line.split())}"
 
 
-def counted(number: int, one: str, more: str) -> str:
-    """«1 ändring», «2 ändringar»."""
-    return f"{number} {one if number == 1 else more}"
-
-
-def look_line(page: str, outcome: str, changes: int, reasons: Sequence[Reason]) -> str:
+def look_line(
+    page: str, outcome: str, changes: int, reasons: Sequence[Reason], words: Language
+) -> str:
     """One look, on one line of the worker's log."""
-    count = f", {counted(changes, 'ändring', 'ändringar')}" if changes else ""
+    count = f", {words.count('terminal.changes', changes)}" if changes else ""
     why = "; ".join(f"{reason.code}: {reason.text}" for reason in reasons)
-    return f"{page}: {OUTCOMES[outcome]}{count}{' – ' + why if why else ''}"
+    return f"{page}: {words.say(f'outcomes.{outcome}')}{count}{' – ' + why if why else ''}"
 
 
-def delivery_line(sent: int, waiting: int, dead: int) -> str:
+def delivery_line(sent: int, waiting: int, dead: int, words: Language) -> str:
     """What one round of deliveries came to."""
-    sent_words = counted(sent, "utskick skickat", "utskick skickade")
-    return f"{sent_words}, {waiting} väntar, {dead} gavs upp"
+    return words.count("reports.delivered", sent, waiting=waiting, dead=dead)
 
 
-def delivery_rows(deliveries: Sequence[Document], zone: tzinfo) -> Iterator[str]:
+def delivery_rows(deliveries: Sequence[Document], words: Language, zone: tzinfo) -> Iterator[str]:
     """Every delivery, a line each."""
     for one in deliveries:
-        again = f", nästa försök {local(one['next_attempt'], zone)}" if one["next_attempt"] else ""
+        again = ""
+        if one["next_attempt"]:
+            again = words.say("reports.next_attempt", at=local(one["next_attempt"], zone))
         trouble = f" – {one['error']}" if one["error"] else ""
-        tries = f"{one['attempts']} försök"
+        tries = words.count("reports.attempts", one["attempts"])
         yield (
-            f"{one['id']}  {STATES[one['state']]}  {one['subscription']}  {one['address']}  "
-            f"({tries}{again}){trouble}"
+            f"{one['id']}  {words.say('states.' + one['state'])}  {one['subscription']}  "
+            f"{one['address']}  ({tries}{again}){trouble}"
         )
     if not deliveries:
-        yield "Inga utskick."
+        yield words.say("reports.no_deliveries")
 
 
-def show_lines(shown: Document, zone: tzinfo) -> Iterator[str]:
+def show_lines(shown: Document, words: Language, zone: tzinfo) -> Iterator[str]:
     """A page's initiatives as they stand, or stood."""
     seen = shown["seen"]
-    yield f"{shown['title']}  (sidan {shown['page']}, version {shown['snapshot']})"
-    until = f", nästa hämtning {local(seen['next'], zone)}" if seen["next"] else ""
-    yield f"Som den stod {local(shown['as_of'], zone)}."
-    yield f"Sågs så senast {local(seen['last'], zone)}{until}."
+    place = words.say("reports.place", page=shown["page"], version=shown["snapshot"])
+    yield f"{shown['title']}  ({place})"
+    origin = shown.get("source", "look")
+    suffix = f" ({words.say(f'origins.{origin}')})" if origin != "look" else ""
+    yield words.say("reports.as_of", at=local(shown["as_of"], zone), origin=suffix)
+    last = local(seen["last"], zone)
+    if seen["next"]:
+        yield words.say("reports.seen_next", last=last, next=local(seen["next"], zone))
+    else:
+        yield words.say("reports.seen", last=last)
     for section in shown["sections"]:
         yield ""
         count = len(section["initiatives"])
-        yield f"{section['heading']}  ({status_word(section['status'])}, {count})"
+        yield f"{section['heading']}  ({words.status(section['status'])}, {count})"
         for initiative in section["initiatives"]:
             yield f"  • {initiative['title']}  [{initiative['id']}]"
 
 
-def history_lines(life: Document, zone: tzinfo) -> Iterator[str]:
+def history_lines(life: Document, words: Language, zone: tzinfo) -> Iterator[str]:
     """One initiative's whole life."""
     initiative = life["initiative"]
-    where = "står på" if initiative["present"] else "stod på"
+    where = words.say("reports.stands_on" if initiative["present"] else "reports.stood_on")
     yield f"{initiative['title']}  [{initiative['id']}]"
-    yield f"{status_word(initiative['status'])}; {where} {', '.join(initiative['pages'])}"
+    yield f"{words.status(initiative['status'])}; {where} {', '.join(initiative['pages'])}"
     yield ""
-    for status in life["statuses"]:
-        end = f"till {local(status['to'], zone)}" if status["to"] else "och står så än"
-        start = local(status["from"], zone)
-        yield f"  {status['page']}: {status_word(status['status'])} från {start} {end}"
+    for line in lifecycle_lines(life, words, zone):
+        yield f"  {line}"
     yield ""
-    yield from change_lines(life["changes"], zone)
+    yield from change_lines(life["changes"], words, zone)
+    filed = [one for one in life.get("sources", ()) if one["source"] != "look"]
+    if filed:
+        yield ""
+        yield words.say("reports.filed")
+    for one in filed:
+        origin = words.say(f"origins.{one['source']}")
+        yield f"  {one['page']}, {local(one['captured_at'], zone)}: {origin}  [{one['capture']}]"
 
 
-def weighed_lines(weighed: Document, zone: tzinfo) -> Iterator[str]:
+def found_lines(found: Sequence[Document], words: Language, zone: tzinfo) -> Iterator[str]:
+    """What a search came to."""
+    for one in found:
+        end = words.say("reports.still")
+        if one["until"]:
+            end = words.say("reports.until", at=local(one["until"], zone))
+        start = words.say("reports.since", at=local(one["since"], zone))
+        yield f"{one['title']}  [{one['initiative']}]"
+        yield f"  {one['page']}: {words.status(one['status'])} {start} {end}"
+    if not found:
+        yield words.say("reports.nothing_found")
+
+
+def coverage_lines(coverage: Document, words: Language, zone: tzinfo) -> Iterator[str]:
+    """How often we looked at a page, and how long nobody saw it."""
+    planned = coverage["planned"]
+    counts = {key: coverage[key] for key in ("looks", "good", "failed", "quarantined")}
+    key = "reports.looks" if planned is None else "reports.looks_planned"
+    yield words.say(key, page=coverage["page"], planned=planned, **counts)
+    gap = coverage["longest_gap_minutes"]
+    if gap is None:
+        yield words.say("reports.never_seen")
+        return
+    start, end = (local(coverage["longest_gap"][side], zone) for side in ("from", "to"))
+    yield words.say("reports.gap", minutes=f"{gap:.0f}", start=start, end=end)
+
+
+def quarantine_lines(waiting: Sequence[Document], words: Language, zone: tzinfo) -> Iterator[str]:
+    """The captures that wait for a person, with the reasons."""
+    for one in waiting:
+        origin = ""
+        if one["source"] != "look":
+            origin = f"  ({words.say('origins.' + one['source'])})"
+        yield f"{one['id']}  {one['page']}  {local(one['captured_at'], zone)}{origin}"
+        for reason in one["reasons"]:
+            yield f"  {reason['text']} ({reason['code']})"
+    if not waiting:
+        yield words.say("reports.nothing_waits")
+
+
+def weighed_lines(weighed: Document, words: Language, zone: tzinfo) -> Iterator[str]:
     """A capture that waits, beside the last good reading, and what accepting it would tell."""
     reading = weighed["reading"]
     yield f"{weighed['id']}  {weighed['page']}  {local(weighed['captured_at'], zone)}"
@@ -99,14 +142,13 @@ def weighed_lines(weighed: Document, zone: tzinfo) -> Iterator[str]:
     for section in reading["sections"]:
         row = counts.setdefault(section["heading"], ["–", "–"])
         row[1] = str(len(section["initiatives"]))
-    widest = max([*map(len, counts), len("avsnitt")])
+    first, good, waits = (words.say(f"reports.{key}") for key in ("section", "good", "waits"))
+    widest = max([*map(len, counts), len(first)])
     yield ""
-    yield f"{'avsnitt':<{widest}}  senast god  väntar"
-    for heading, (good, suspect) in counts.items():
-        yield f"{heading:<{widest}}  {good:>11}  {suspect:>6}"
+    yield f"{first:<{widest}}  {good}  {waits}"
+    for heading, (before, now) in counts.items():
+        yield f"{heading:<{widest}}  {before:>{len(good)}}  {now:>{len(waits)}}"
     yield ""
-    count = len(weighed["changes"])
-    told = counted(count, "ändring", "ändringar")
-    yield f"Om den godtas sägs {told}:" if count else "Om den godtas sägs inget."
-    for line in change_lines(weighed["changes"]):
+    yield words.count("reports.would_tell", len(weighed["changes"]))
+    for line in change_lines(weighed["changes"], words):
         yield f"  {line}".rstrip()

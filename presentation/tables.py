@@ -12,42 +12,19 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from pathlib import Path
+from importlib import resources
 from typing import Any, Final, TypeAlias
 
-from presentation.documents import instant, link_document
+from presentation.documents import instant
 from presentation.language import Language
 
 Cell: TypeAlias = str | int | float | datetime | None
+Document: TypeAlias = Mapping[str, Any]
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _LONGEST_CELL: Final = 32_767
 """Characters in one cell of a spreadsheet (Excel specifications and limits)."""
-_COLUMNS_SV: Final[Mapping[str, str]] = {
-    "page": "Sida",
-    "initiative": "Insats",
-    "title": "Titel",
-    "status": "Status",
-    "description": "Text",
-    "links": "Länkar",
-    "section": "Avsnitt",
-    "version": "Version",
-    "captured": "Hämtad",
-    "change": "Ändring",
-    "kinds": "Slag",
-    "old_title": "Titel förut",
-    "new_title": "Titel nu",
-    "old_status": "Status förut",
-    "new_status": "Status nu",
-    "old_text": "Text förut",
-    "new_text": "Text nu",
-    "old_links": "Länkar förut",
-    "new_links": "Länkar nu",
-    "signals": "Gäller",
-    "certainty": "Säkerhet",
-    "after": "Efter",
-    "before": "Senast",
-}
+_WIDE: Final = frozenset(("description", "text", "title", "links"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +36,11 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
     def headings(self, words: Language) -> tuple[str, ...]:
-        """What stands above the columns; the names themselves in English."""
-        if words.code == "sv":
-            return tuple(_COLUMNS_SV[column] for column in self.columns)
-        return self.columns
+        """What stands above the columns."""
+        return tuple(words.say(f"tables.columns.{column}") for column in self.columns)
 
 
-def initiatives_table(shown: Sequence[Mapping[str, Any]], words: Language) -> Table:
+def initiatives_table(pages: Iterable[Document], words: Language) -> Table:
     """Every initiative of these pages (`show` documents), a row each."""
     columns = ("page", "version", "captured", "section", "status", "initiative", "title")
     rows = [
@@ -80,66 +55,93 @@ def initiatives_table(shown: Sequence[Mapping[str, Any]], words: Language) -> Ta
             one["description"],
             _links(one["links"]),
         )
-        for page in shown
+        for page in pages
         for section in page["sections"]
         for one in section["initiatives"]
     ]
-    name = "Insatser" if words.code == "sv" else "Initiatives"
+    name = words.say("tables.initiatives")
     return Table(name, (*columns, "description", "links"), tuple(rows))
 
 
-def changes_table(changes: Iterable[Mapping[str, Any]], words: Language) -> Table:
+def versions_table(versions: Iterable[Document], words: Language) -> Table:
+    """Everything that stood at some time of a stretch (the schema's versions), a row each."""
+    times = ("from_after", "from", "to_after", "to")
+    columns = ("page", *times, "section", "status", "initiative", "title", "description", "links")
+    rows = [
+        (
+            one["page"],
+            *(_moment(one[time]) for time in times),
+            one["section"],
+            words.status(one["status"]),
+            one["initiative"],
+            one["title"],
+            one["description"],
+            _links(one["links"]),
+        )
+        for one in versions
+    ]
+    return Table(words.say("tables.initiatives"), columns, tuple(rows))
+
+
+def changes_table(changes: Iterable[Document], words: Language) -> Table:
     """Changes (the contract's documents), a row each."""
     sides = ("title", "status", "text", "links")
     both = tuple(f"{age}_{side}" for side in sides for age in ("old", "new"))
-    columns = ("page", "after", "before", "kinds", "initiative", *both, "signals", "certainty")
+    columns = ("page", "after", "before", "subject", "kinds", "initiative", *both)
     rows = [
         (
             change["page"],
             _moment(change["after"]),
             _moment(change["before"]),
+            _subject(change, words),
             ", ".join(words.kind(kind) for kind in change["kinds"]),
             change.get("initiative"),
             *_sides(change, words),
-            ", ".join(change.get("signals", ())),
+            ", ".join(words.signal(signal) for signal in change.get("signals", ())),
             change.get("certainty"),
             change["id"],
         )
         for change in changes
     ]
-    name = "Ändringar" if words.code == "sv" else "Changes"
-    return Table(name, (*columns, "change"), tuple(rows))
+    name = words.say("tables.changes")
+    return Table(name, (*columns, "signals", "certainty", "change"), tuple(rows))
 
 
-def write_csv(table: Table, path: Path, zone: tzinfo, words: Language) -> None:
-    """For Swedish Excel: a BOM, semicolons, decimal commas, local times as 2026-11-20 08:00."""
+def csv_bytes(table: Table, zone: tzinfo, words: Language) -> bytes:
+    """For Swedish Excel: a BOM, semicolons, decimal commas, local times as 2026-11-20 08:00.
+    English has commas and decimal points; the rest is the same."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=";" if words.code == "sv" else ",", lineterminator="\r\n")
     writer.writerow(table.headings(words))
     for row in table.rows:
         writer.writerow([_csv_cell(cell, zone, words) for cell in row])
-    path.write_bytes(b"\xef\xbb\xbf" + text.getvalue().encode("utf-8"))
+    return b"\xef\xbb\xbf" + text.getvalue().encode("utf-8")
 
 
-def write_xlsx(tables: Sequence[Table], path: Path, zone: tzinfo, words: Language) -> None:
+def xlsx_bytes(tables: Sequence[Table], zone: tzinfo, words: Language) -> bytes:
     """A sheet each: real dates in local time, filters, a frozen header; texts only as texts."""
     import xlsxwriter
 
     options = {
+        "in_memory": True,
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,
         "default_date_format": "yyyy-mm-dd hh:mm",
     }
-    with xlsxwriter.Workbook(str(path), options) as book:
+    whole = io.BytesIO()
+    with xlsxwriter.Workbook(whole, options) as book:
         bold = book.add_format({"bold": True, "valign": "top"})
+        plain = book.add_format({"valign": "top"})
         wrapped = book.add_format({"text_wrap": True, "valign": "top"})
-        dated = book.add_format({"num_format": "yyyy-mm-dd hh:mm", "valign": "top"})
+        dated = book.add_format(
+            {"num_format": "yyyy-mm-dd hh:mm", "valign": "top", "align": "left"}
+        )
         for table in tables:
             sheet = book.add_worksheet(table.name)
             for column, heading in enumerate(table.headings(words)):
                 sheet.write_string(0, column, heading, bold)
-                wide = table.columns[column].split("_")[-1] in ("description", "text", "title")
+                wide = table.columns[column].split("_")[-1] in _WIDE
                 sheet.set_column(column, column, 48 if wide else 18)
             for number, row in enumerate(table.rows, 1):
                 for column, cell in enumerate(row):
@@ -147,44 +149,42 @@ def write_xlsx(tables: Sequence[Table], path: Path, zone: tzinfo, words: Languag
                         local = cell.astimezone(zone).replace(tzinfo=None)
                         sheet.write_datetime(number, column, local, dated)
                     elif isinstance(cell, int | float):
-                        sheet.write_number(number, column, cell)
+                        sheet.write_number(number, column, cell, plain)
                     elif cell:
                         sheet.write_string(number, column, cell[:_LONGEST_CELL], wrapped)
             sheet.freeze_panes(1, 0)
             sheet.autofilter(0, 0, max(1, len(table.rows)), len(table.columns) - 1)
+    return whole.getvalue()
 
 
-SCHEMA: Final[Mapping[str, Any]] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "title": "visionsvakt export",
-    "type": "object",
-    "required": ["what", "exported_at"],
-    "properties": {
-        "what": {"enum": ["initiatives", "changes"]},
-        "exported_at": {"type": "string", "format": "date-time"},
-        "pages": {"type": "array", "items": {"type": "object", "required": ["page", "sections"]}},
-        "changes": {
-            "type": "array",
-            "items": {"type": "object", "required": ["id", "page", "kinds", "after", "before"]},
-        },
-    },
-}
+def json_bytes(documents: Mapping[str, Sequence[Document]], now: datetime) -> bytes:
+    """The contract's own documents, whole, with the schema they follow.
 
-
-def write_json(what: str, documents: Sequence[Any], path: Path, now: datetime) -> None:
-    """The contract's own documents, whole, with the schema they follow."""
-    key = "pages" if what == "initiatives" else "changes"
+    `documents`: «pages», «versions», «changes» or several of them.
+    """
     whole = {
-        "schema": SCHEMA,
-        "what": what,
+        "schema": schema(),
+        "what": list(documents),
         "exported_at": instant(now),
-        key: list(documents),
+        **{key: list(rows) for key, rows in documents.items()},
     }
-    text = json.dumps(whole, ensure_ascii=False, indent=2)
-    path.write_text(text + "\n", encoding="utf-8")
+    return (json.dumps(whole, ensure_ascii=False, indent=2) + "\n").encode("utf-8")
 
 
-def _sides(change: Mapping[str, Any], words: Language) -> list[Cell]:
+def schema() -> Document:
+    """The JSON Schema (2020-12) of a JSON export."""
+    file = resources.files("presentation") / "export.schema.json"
+    found: Document = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _subject(change: Document, words: Language) -> str:
+    if change["subject"] == "page":
+        return words.say(f"fields.{change['field']}")
+    return words.say("tables.an_initiative")
+
+
+def _sides(change: Document, words: Language) -> list[Cell]:
     if change["subject"] == "page":
         return [None, None, None, None, change["text"]["old"], change["text"]["new"], None, None]
     cells: list[Cell] = []
@@ -199,9 +199,8 @@ def _sides(change: Mapping[str, Any], words: Language) -> list[Cell]:
     return cells
 
 
-def _links(links: Iterable[Any]) -> str:
-    plain = [link if isinstance(link, Mapping) else link_document(link) for link in links]
-    return "\n".join(f"{link['text']} <{link['href'] or ''}>" for link in plain)
+def _links(links: Iterable[Document]) -> str:
+    return "\n".join(f"{link['text']} <{link['href'] or ''}>" for link in links)
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -214,5 +213,5 @@ def _csv_cell(cell: Cell, zone: tzinfo, words: Language) -> str:
     if isinstance(cell, datetime):
         return cell.astimezone(zone).strftime("%Y-%m-%d %H:%M")
     if isinstance(cell, int | float):
-        return str(cell).replace(".", ",") if words.code == "sv" else str(cell)
+        return str(cell).replace(".", words.say("terminal.decimal"))
     return f"'{cell}" if cell.startswith(_FORMULA) else cell

@@ -1,4 +1,4 @@
-"""Readings and changes as lines for people at a terminal, in the glossary's words."""
+"""Readings and changes as lines for people at a terminal, in the glossary's words and theirs."""
 
 from __future__ import annotations
 
@@ -8,51 +8,42 @@ from datetime import datetime, tzinfo
 
 from monitor.model import Initiative, Reading
 from presentation.documents import Document
-from presentation.language import DEFAULT, Language, language
+from presentation.language import Language
 
-OUTCOMES = {
-    "first": "första avläsningen",
-    "unchanged": "inget har ändrats",
-    "changed": "ändrad",
-    "failed": "gick inte att hämta",
-    "quarantined": "väntar på granskning",
-}
-UNKNOWN_ADDRESS = "okänd adress"
 LIKELY_BELOW = 0.9
 """A change less certain than this reads «troligen»."""
 _WIDTH = 96
 
 
-def _words() -> Language:
-    return language(DEFAULT)
-
-
-def reading_lines(reading: Reading) -> Iterator[str]:
+def reading_lines(reading: Reading, words: Language) -> Iterator[str]:
     """What `extract` prints: the page's words, its sections, and whether it can be trusted."""
-    yield reading.title or "(ingen rubrik)"
+    yield reading.title or words.say("terminal.no_title")
     for paragraph in reading.intro:
         yield from _wrapped(paragraph, "  ")
     for section in reading.sections:
-        status = _words().status(section.status)
+        count = words.count("terminal.initiatives", len(section.initiatives))
         yield ""
-        yield f"{section.heading} [{status}]: {_count(len(section.initiatives))}"
+        yield f"{section.heading} [{words.status(section.status)}]: {count}"
         for number, initiative in enumerate(section.initiatives, 1):
-            yield from _initiative_lines(number, initiative)
+            yield from _initiative_lines(number, initiative, words)
     if reading.unclaimed:
         yield ""
-        yield "Text som ingen insats, rubrik eller ingress tog:"
+        yield words.say("terminal.unclaimed")
         for text in reading.unclaimed:
             yield from _wrapped(text, "  ")
     yield ""
     if reading.verdict == "good":
-        yield f"Avläsningen går att lita på: {_count(len(reading.initiatives))}."
+        count = words.count("terminal.initiatives", len(reading.initiatives))
+        yield words.say("terminal.trusted", count=count)
     else:
-        yield "Avläsningen går inte att lita på:"
+        yield words.say("terminal.doubted")
         for reason in reading.reasons:
             yield f"  {reason.text} ({reason.code})"
 
 
-def change_lines(changes: Iterable[Document], zone: tzinfo | None = None) -> Iterator[str]:
+def change_lines(
+    changes: Iterable[Document], words: Language, zone: tzinfo | None = None
+) -> Iterator[str]:
     """What `diff` and `changes` print: per change (as documented) its kinds, then old and new.
 
     With `zone` each says on which page it was found, and between which two looks.
@@ -61,31 +52,32 @@ def change_lines(changes: Iterable[Document], zone: tzinfo | None = None) -> Ite
         if number:
             yield ""
         if change["subject"] == "page":
-            yield f"{_words().say('fields.' + change['field'])}: {_words().kind('reworded')}"
-            yield from _old_and_new(change["text"])
+            yield f"{words.say('fields.' + change['field'])}: {words.kind('reworded')}"
+            yield from _old_and_new(change["text"], words)
         else:
-            yield from _initiative_change(change)
+            yield from _initiative_change(change, words)
         if "explain" in change:
-            yield from _explanation(change["explain"])
+            yield from _explanation(change["explain"], words)
         if zone is not None:
-            yield f"  {change['page']}, {between(change['after'], change['before'], zone)}"
+            when = between(change["after"], change["before"], zone, words)
+            yield f"  {change['page']}, {when}"
 
 
-def check_lines(check: Document, zone: tzinfo) -> Iterator[str]:
+def check_lines(check: Document, words: Language, zone: tzinfo) -> Iterator[str]:
     """What `check` prints of one page."""
     version = f", version {check['snapshot']}" if check["snapshot"] else ""
-    yield f"{check['page']}: {OUTCOMES[check['outcome']]}{version}"
+    yield f"{check['page']}: {words.say('outcomes.' + check['outcome'])}{version}"
     for reason in check["reasons"]:
         yield f"  {reason['text']} ({reason['code']})"
-    for line in change_lines(check["changes"], zone):
+    for line in change_lines(check["changes"], words, zone):
         yield f"  {line}".rstrip()
 
 
-def between(after: str | None, before: str | None, zone: tzinfo) -> str:
+def between(after: str | None, before: str | None, zone: tzinfo, words: Language) -> str:
     """The interval in which something happened, in local time: never a false exact time."""
     if after is None:
-        return f"senast {local(before, zone)}"
-    return f"mellan {local(after, zone)} och {local(before, zone)}"
+        return words.say("latest", before=local(before, zone))
+    return words.say("between", after=local(after, zone), before=local(before, zone))
 
 
 def local(instant: str | None, zone: tzinfo) -> str:
@@ -95,65 +87,69 @@ def local(instant: str | None, zone: tzinfo) -> str:
     return datetime.fromisoformat(instant).astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
-def _initiative_change(change: Document) -> Iterator[str]:
+def _initiative_change(change: Document, words: Language) -> Iterator[str]:
     kinds = change["kinds"]
     new_side = "old" if kinds == ["removed"] else "new"
-    likely = "troligen " if change["certainty"] < LIKELY_BELOW else ""
-    title = change["title"][new_side]
-    yield f"{title}: {likely}{', '.join(map(_words().kind, kinds))}"
+    said = ", ".join(map(words.kind, kinds))
+    if change["certainty"] < LIKELY_BELOW:
+        said = words.say("digest.likely", what=said)
+    yield f"{change['title'][new_side]}: {said}"
     if kinds[0] in ("added", "restored", "removed"):
-        yield f"  {_words().status(change['status'][new_side])}"
+        yield f"  {words.status(change['status'][new_side])}"
         yield from _wrapped(change["description"][new_side], "  ")
     if "moved" in kinds:
         status = change["status"]
-        yield f"  {_words().status(status['old'])} → {_words().status(status['new'])}"
+        yield f"  {words.status(status['old'])} → {words.status(status['new'])}"
     if "renamed" in kinds:
-        yield from _old_and_new(change["title"])
+        yield from _old_and_new(change["title"], words)
     if "reworded" in kinds:
-        yield from _old_and_new(change["description"])
+        yield from _old_and_new(change["description"], words)
         if change["signals"]:
-            yield f"  gäller: {', '.join(map(_words().signal, change['signals']))}"
+            signals = ", ".join(map(words.signal, change["signals"]))
+            yield f"  {words.say('terminal.touches', signals=signals)}"
     if "relinked" in kinds:
-        yield from _old_and_new({side: _links(links) for side, links in change["links"].items()})
+        sides = {side: _links(links, words) for side, links in change["links"].items()}
+        yield from _old_and_new(sides, words)
 
 
-def _explanation(why: Document) -> Iterator[str]:
+def _explanation(why: Document, words: Language) -> Iterator[str]:
     """Who was considered, best first; «–» where there was nothing to judge by."""
-    by = {"decided": "beslut", "exact": "samma text", "likeness": "likhet"}.get(why["by"], "ingen")
-    yield f"  varför: {by}"
+    yield f"  {words.say('explain.why', by=words.say('explain.by_' + why['by']))}"
     for one in why["candidates"]:
         parts = [
-            f"{name} {_score(one[key])}"
+            f"{words.say('explain.' + name)} {_score(one[key], words)}"
             for name, key in (
-                ("titel", "title_likeness"),
+                ("title", "title_likeness"),
                 ("text", "text_likeness"),
-                ("länkar", "link_likeness"),
-                ("grannar", "neighbours"),
+                ("links", "link_likeness"),
+                ("neighbours", "neighbours"),
             )
         ]
-        section = "samma avsnitt" if one["same_section"] else "annat avsnitt"
-        yield f"    {_score(one['score'])}  «{one['title']}» ({', '.join(parts)}, {section})"
+        parts.append(words.say("explain.section" if one["same_section"] else "explain.elsewhere"))
+        score = _score(one["score"], words)
+        yield f"    {score}  {words.say('explain.quoted', title=one['title'])} ({', '.join(parts)})"
 
 
-def _score(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".replace(".", ",")
+def _score(value: float | None, words: Language) -> str:
+    return "–" if value is None else f"{value:.2f}".replace(".", words.say("terminal.decimal"))
 
 
-def _initiative_lines(number: int, initiative: Initiative) -> Iterator[str]:
+def _initiative_lines(number: int, initiative: Initiative, words: Language) -> Iterator[str]:
     yield f"  {number}. {initiative.title}"
     yield from _wrapped(initiative.description, "     ")
     for link in initiative.links:
-        mark = " (annan webbplats)" if link.external else ""
-        yield f"     → {link.text}{mark}: {link.href or UNKNOWN_ADDRESS}"
+        mark = f" ({words.say('digest.external')})" if link.external else ""
+        yield f"     → {link.text}{mark}: {link.href or words.say('terminal.unknown_address')}"
 
 
-def _old_and_new(texts: Document) -> Iterator[str]:
-    yield from _wrapped(texts["old"] or "(ingen)", "  - ")
-    yield from _wrapped(texts["new"] or "(ingen)", "  + ")
+def _old_and_new(texts: Document, words: Language) -> Iterator[str]:
+    yield from _wrapped(texts["old"] or words.say("none"), "  - ")
+    yield from _wrapped(texts["new"] or words.say("none"), "  + ")
 
 
-def _links(links: Iterable[Document]) -> str:
-    return "\n".join(f"{link['text']}: {link['href'] or UNKNOWN_ADDRESS}" for link in links)
+def _links(links: Iterable[Document], words: Language) -> str:
+    unknown = words.say("terminal.unknown_address")
+    return "\n".join(f"{link['text']}: {link['href'] or unknown}" for link in links)
 
 
 def _wrapped(text: str, lead: str) -> Iterator[str]:
@@ -170,7 +166,3 @@ def _wrapped(text: str, lead: str) -> Iterator[str]:
                 break_on_hyphens=False,
             )
             lead = rest
-
-
-def _count(number: int) -> str:
-    return f"{number} {'insats' if number == 1 else 'insatser'}"

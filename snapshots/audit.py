@@ -77,3 +77,19 @@ def versions_between(
             if span.page in names and begun and not ended:
                 found.append((name, span))
     yield from sorted(found, key=lambda one: (one[1].page, one[1].since, one[0]))
+
+
+def source_of(conn: Connection, capture: str, page_key: str) -> str:
+    """Where a capture came from: «look», «file» (imported) or «warc» (out of a web archive)."""
+    found = facts.capture(conn, capture, page_key)
+    return "look" if found is None else found.source
+
+
+def last_versions(life: Life) -> tuple[VersionSpan, ...]:
+    """What an initiative says on the pages it stands on; where it stands on none, what it said on
+    each page last."""
+    standing = tuple(span for span in life.versions if span.until is None)
+    if standing:
+        return standing
+    last = {span.page: span for span in life.versions}  # in order of time: the last one stays
+    return tuple(last.values())

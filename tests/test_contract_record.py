@@ -245,7 +245,7 @@ def test_a_life_is_found_by_id_and_by_any_title_it_ever_had(granvik: Home) -> No
     by_new = granvik.json("history", "Tre bänkar i hamnen")
     assert granvik.json("history", "utreda  bänkar i hamnen") == by_new
     assert granvik.json("history", by_new["initiative"]["id"]) == by_new
-    assert set(by_new) == {"initiative", "statuses", "changes"}
+    assert set(by_new) >= {"initiative", "statuses", "changes"}
     life = by_new["initiative"]
     assert set(life) >= {"id", "title", "status", "present", "pages"}
     assert set(life) - {"still_since", "seen_last", "still_days"} == set(list(life)[:5])
@@ -384,7 +384,7 @@ def test_what_cannot_be_trusted_is_counted_and_told(tmp_path: Path) -> None:
     waiting = home.json("quarantine", "list")
     assert set(waiting) == {"captures"}
     (capture,) = waiting["captures"]
-    assert set(capture) == {"id", "page", "captured_at", "reasons"}
+    assert set(capture) >= {"id", "page", "captured_at", "reasons"}
     assert (capture["page"], capture["captured_at"]) == ("granvik", "2026-11-20T12:00:00Z")
     assert all(set(reason) == {"code", "text"} for reason in capture["reasons"])
     shown = home.json("quarantine", "show", capture["id"])

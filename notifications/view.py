@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -133,6 +133,13 @@ class Reader:
     letterhead: Letterhead
     subscription: Subscription
     address: str = ""
+    headings: Mapping[str, str] = field(default_factory=dict)
+
+    def status(self, status: str | None) -> str:
+        """A status in words; one that only a profile knows is called as its section is."""
+        if status and status not in self.words.texts["statuses"] and status in self.headings:
+            return f"«{self.headings[status]}»"
+        return self.words.status(status)
 
     def moment(self, text: str) -> datetime:
         return datetime.fromisoformat(text)
@@ -146,7 +153,13 @@ def view_of(
 ) -> View:
     """The message in its subscription's language, as the one at `address` reads it."""
     words = language(subscription.language)
-    reader = Reader(words, letterhead, subscription, address)
+    headings = {
+        row["status"]: row["heading"]
+        for chart in message.payload.get("charts", ())
+        for row in chart["rows"]
+        if row.get("heading")
+    }
+    reader = Reader(words, letterhead, subscription, address, headings)
     view = _VIEWS[message.kind](message, reader)
     return replace(
         view,
@@ -246,7 +259,7 @@ def _rest_view(entry: Entry, reader: Reader) -> RestView:
     note = ""
     if entry.group == "moved":
         status = change["status"]
-        note = f"{words.status(status['old'])} → {words.status(status['new'])}"
+        note = f"{reader.status(status['old'])} → {reader.status(status['new'])}"
     page = entry.pages[0]
     return RestView(entry.title, note, _names(entry.pages, words, _PAGES_NAMED), page.url)
 
@@ -288,6 +301,8 @@ def _page_words(entry: Entry, reader: Reader) -> EntryView:
     change, words = entry.change, reader.words
     title = words.say(f"fields.{change['field']}")
     old, new = change["text"]["old"] or "", change["text"]["new"] or ""
+    if change.get("withdrawn"):
+        return EntryView(_plain(title), title, lines=(words.say("digest.withdrawn_note"),))
     lines = (words.say("digest.back_note"),) if change.get("returned") else ()
     return EntryView(
         title=_plain(title),
@@ -307,13 +322,13 @@ def _initiative(entry: Entry, reader: Reader) -> EntryView:
         return replace(view, lines=(words.say("digest.withdrawn_note"),))
     lines = list(_notes(entry, words))
     if not returned and "moved" in kinds:
-        move = MoveView(words.status(status["old"]), words.status(status["new"]))
+        move = MoveView(reader.status(status["old"]), reader.status(status["new"]))
         view = replace(view, move=move)
     else:
         stood = "removed" in kinds and not returned
         key = "digest.last_status" if stood else "digest.status"
         value = status["old"] if status["new"] is None else status["new"]
-        lines.append(f"{words.say(key)}: {words.status(value)}")
+        lines.append(f"{words.say(key)}: {reader.status(value)}")
     if returned:
         return replace(view, lines=tuple(lines))
     if "renamed" in kinds:
@@ -573,7 +588,7 @@ def _charts(charts: Sequence[Mapping[str, Any]], reader: Reader) -> tuple[ChartV
             if row["old"] is not None and row["old"] != row["new"]:
                 text = words.say("chart.was", new=row["new"], old=row["old"])
             percent = max(1, round(100 * row["new"] / highest))
-            rows.append(BarView(words.status(row["status"]), text, percent))
+            rows.append(BarView(reader.status(row["status"]), text, percent))
         since, until = reader.time(chart["since"]), reader.time(chart["until"])
         compared = any(row["old"] is not None for row in chart["rows"])
         key = "chart.caption" if compared else "chart.now"

@@ -363,10 +363,12 @@ def charts(conn: Connection, page_keys: Sequence[str], now: datetime) -> list[di
         first, last = conn.execute(ends.where(snapshots.c.page == page.key)).one()
         since = max(now - CHART_BACK, first)
         old = status_counts(conn, page.key, since) if since < last else None
+        headings = _headings(conn, page.key)
         statuses = [*new, *(status for status in old or () if status not in new)]
         rows = [
             {
                 "status": status,
+                "heading": headings.get(status),
                 "old": None if old is None else old.get(status, 0),
                 "new": new.get(status, 0),
             }
@@ -376,6 +378,11 @@ def charts(conn: Connection, page_keys: Sequence[str], now: datetime) -> list[di
             {"page": page.name, "rows": rows, "since": instant(since), "until": instant(now)}
         )
     return found
+
+
+def _headings(conn: Connection, page_key: str) -> dict[str | None, str]:
+    shown = history.show(conn, page_key)
+    return {one.status: one.heading for one in shown.sections} if shown else {}
 
 
 def status_counts(

@@ -301,3 +301,21 @@ def test_every_other_message_reads_as_sentences(
         assert fact in " ".join(mail.text.split()), fact
         assert fact in plain(mail.html), fact
     assert mail.subject
+
+
+def test_a_status_that_only_a_profile_knows_is_called_as_its_section_is() -> None:
+    rows = [{"status": "soon", "heading": "På gång", "old": None, "new": 3}]
+    stamp = "2026-11-23T07:00:00Z"
+    chart = {"page": "Omsorg i Granvik", "rows": rows, "since": stamp, "until": stamp}
+    moved = change(initiative(status="soon"), initiative(status="ongoing"))
+    text = letter(view_of(message(gathered(moved), charts=[chart]), by_mail(), HEAD)).text
+    assert "«På gång» → pågår" in text
+
+
+def test_what_never_happened_is_taken_back() -> None:
+    took_back = [
+        telling(change(PLANNED, None) | {"withdrawn": True}, "correction"),
+        telling(page_change("intro", "Vi", "Ni") | {"withdrawn": True}, "correction"),
+    ]
+    text = letter(view_of(message(gather(took_back)), by_mail(), HEAD)).text
+    assert " ".join(text.split()).count("Det vi berättade tidigare stämde inte") == 2

@@ -121,10 +121,7 @@ def test_a_screen_reader_hears_the_heading_first_and_the_groups_in_order(browser
     )
     assert levels[0][0] == "H1"
     assert next(text for tag, text in levels if tag == "H2").startswith("Ny status")
-    assert all(
-        int(after[0][1]) - int(before[0][1]) <= 1
-        for before, after in pairwise(levels)
-    )
+    assert all(int(after[0][1]) - int(before[0][1]) <= 1 for before, after in pairwise(levels))
     page.close()
 
 

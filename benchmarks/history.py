@@ -237,7 +237,7 @@ def answers(store: Database, years: float) -> dict[str, float]:
             (one.id for one in shown.initiatives),
             key=lambda one: len(history.find_changes(conn, history.Wanted(initiative=one))),
         )
-        found = {
+        return {
             "show": quickest(lambda: history.show(conn, KEY)),
             "show --as-of": quickest(lambda: history.show(conn, KEY, then)),
             "history": quickest(lambda: history.life(conn, name)),
@@ -250,7 +250,6 @@ def answers(store: Database, years: float) -> dict[str, float]:
                 lambda: history.coverage(conn, KEY, None, START + timedelta(days=366 * years)), 1
             ),
         }
-    return found
 
 
 def main() -> int:

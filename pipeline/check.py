@@ -14,7 +14,7 @@ from monitor.model import Outcome, Reason
 from notifications.subscriptions import Subscription
 from pipeline.announce import note_look
 from pipeline.derive import Derived, derive, publish
-from pipeline.tell import Cause, PageInfo, release_held, tell
+from pipeline.tell import Cause, PageInfo, held, release_held, tell
 from pipeline.visit import World, visit
 from pipeline.watched import Watched
 from presentation.documents import Document, change_document
@@ -97,8 +97,7 @@ def tell_changes(
     if not wanted:
         return
     publish(conn, page, wanted, now)
-    siblings = watch.siblings(conn, page.key)
-    watch.make_due(conn, siblings, now)
+    hold_until = _call_siblings(conn, page, now)
     late = set(wanted) if everything else derived.late.intersection(wanted)
     news: dict[Cause, list[Document]] = {"look": [], "late": []}
     for document in change_documents(conn, page, wanted):
@@ -111,7 +110,7 @@ def tell_changes(
             cause=cause,
             subscriptions=subscriptions,
             now=now,
-            hold_until=now + HOLD if siblings and cause == "look" else None,
+            hold_until=hold_until if cause == "look" else None,
         )
 
 
@@ -128,10 +127,30 @@ def change_documents(conn: Connection, page: Watched, ids: Sequence[str]) -> lis
     ]
 
 
+def _call_siblings(conn: Connection, page: Watched, now: datetime) -> datetime | None:
+    """Have the sibling pages looked at now; until when the change may wait for them (None: alone).
+
+    The first change of a page begins a round. Those that follow in it are told with it, and call
+    nobody who has been looked at since.
+    """
+    siblings = watch.siblings(conn, page.key)
+    waits = held(conn, watch.ids_of(conn, (page.key, *siblings)))
+    since, until = waits if waits is not None and waits[1] > now else (now, now + HOLD)
+    watch.make_due(conn, [key for key in siblings if not _looked_since(conn, key, since)], now)
+    return until if siblings else None
+
+
 def _release_siblings(conn: Connection, page: Watched) -> None:
-    """Once all pages of the group have been looked at since a change, it need not wait for them."""
+    """Once every page of the group was looked at since the first change that waits, none waits."""
     group = (page.key, *watch.siblings(conn, page.key))
-    looked = [facts.last_at(conn, key) for key in group]
-    done = [moment for moment in looked if moment is not None]
-    if len(done) == len(group):
-        release_held(conn, watch.ids_of(conn, group), min(done))
+    ids = watch.ids_of(conn, group)
+    waits = held(conn, ids)
+    if waits is not None and all(_looked_since(conn, key, waits[0]) for key in group):
+        looked = facts.last_at(conn, page.key)
+        if looked is not None:
+            release_held(conn, ids, looked)
+
+
+def _looked_since(conn: Connection, key: str, moment: datetime) -> bool:
+    looked = facts.last_at(conn, key)
+    return looked is not None and looked >= moment

@@ -79,6 +79,16 @@ def replay(
     return len(rows)
 
 
+def held(conn: Connection, page_ids: Collection[str]) -> tuple[datetime, datetime] | None:
+    """Since when, and until when, changes of these pages wait for one another; None: none does."""
+    table = tellings.c
+    found = sa.select(sa.func.min(table.created_at), sa.func.min(table.held_until)).where(
+        table.page.in_(page_ids), table.message.is_(None), table.held_until.is_not(None)
+    )
+    since, until = conn.execute(found).one()
+    return None if since is None or until is None else (since, until)
+
+
 def release_held(conn: Connection, page_ids: Collection[str], looked_until: datetime) -> None:
     """Sibling pages have all been looked at until then: what waited for that waits no longer."""
     conn.execute(
@@ -229,4 +239,4 @@ def _is(key: tuple[str, str]) -> tuple[sa.ColumnElement[bool], ...]:
     return subscribers.c.subscription == key[0], subscribers.c.address == key[1]
 
 
-__all__ = ["Cause", "PageInfo", "release_held", "replay", "sync_subscribers", "tell"]
+__all__ = ["Cause", "PageInfo", "held", "release_held", "replay", "sync_subscribers", "tell"]

@@ -195,11 +195,15 @@ class Watch:
             found.append((row.cause, kinds, both["new"] or both["old"]))
         return found
 
-    def lives(self, page: str) -> dict[str, str]:
-        """Title -> initiative id, as the page stands."""
+    def standing(self, page: str) -> list[tuple[Initiative, str]]:
+        """What stands on the page, with its initiative id."""
         with self.store.read() as conn:
             shown = history.show(conn, self.pages[page].key)
-        return {one.initiative.title: one.id for one in shown.initiatives} if shown else {}
+        return [(one.initiative, one.id) for one in shown.initiatives] if shown else []
+
+    def lives(self, page: str) -> dict[str, str]:
+        """Title -> initiative id, as the page stands."""
+        return {initiative.title: life for initiative, life in self.standing(page)}
 
     @property
     def waiting(self) -> list[str]:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -21,12 +22,14 @@ from monitor.grammar import Parse, Pattern, Span, Unit, agree, parse
 from monitor.model import Initiative, Link, Profile, Reading, Section, Source
 from monitor.outline import Block, Outline, RawLink, read_html, read_whole_body
 from monitor.plaintext import looks_like_html, read_text
-from monitor.sniff import cut_ending, not_a_page, too_tangled
+from monitor.sniff import cut_ending, not_a_page, too_long, too_tangled
 from monitor.survey import Heading, Survey, survey, vocabulary_of
 from monitor.text import same_key
 
 READER_VERSION = "1"
 """Changes whenever the same bytes could be read otherwise."""
+_MOST_HEADINGS = 60
+"""More headings than this of one kind are no sections."""
 _BULLETS = "•▪◦‣●○■□"
 
 
@@ -37,14 +40,16 @@ def extract(source: Source, profile: Profile, known: Sequence[Initiative] = ()) 
         return Reading("", (), profile.language, (), reasons=(wrong,))
     decoded = decode(source.body, source.content_type)
     html = _html_of(source, decoded)
-    tangled = too_tangled(html) if html is not None else None
+    tangled = too_tangled(html) if html is not None else too_long(decoded.text)
     if tangled is not None:
         return Reading("", (), profile.language, (), reasons=(tangled,))
     page = _page(html, decoded, profile, known)
     reading = page.read(source)
     ending = cut_ending(html) if html is not None else ""
-    password = html is not None and b'type="password"' in html
-    reasons = quality.alone(reading, profile, decoded, page.facts(ending, password))
+    password = not reading.initiatives and html is not None and b'type="password"' in html
+    reasons = quality.alone(
+        reading, profile, decoded, page.facts(ending, password, not reading.initiatives)
+    )
     return replace(reading, reasons=reasons) if reasons else reading
 
 
@@ -54,7 +59,7 @@ def page_of(source: Source, profile: Profile) -> Page | None:
         return None
     decoded = decode(source.body, source.content_type)
     html = _html_of(source, decoded)
-    if html is not None and too_tangled(html) is not None:
+    if (too_tangled(html) if html is not None else too_long(decoded.text)) is not None:
         return None
     return _page(html, decoded, profile, ())
 
@@ -63,7 +68,7 @@ def _html_of(source: Source, decoded: Decoded) -> bytes | None:
     """The body as UTF-8 where it is HTML, None where it is plain text."""
     if not looks_like_html(decoded.text):
         return None
-    if decoded.charset == "utf-8" and not decoded.contradiction:
+    if decoded.charset == "utf-8" and not source.body.startswith(codecs.BOM_UTF8):
         return source.body
     return decoded.text.encode("utf-8", "replace")
 
@@ -204,8 +209,7 @@ class Page:
 
     def _parse(self, span: Span) -> Parse:
         found = parse(span, self.learned, self.known_blocks)
-        if found.pattern is not None and (found.pattern, found.flat) not in self.learned:
-            self.learned.append((found.pattern, found.flat))
+        _learn(self.learned, found)
         return found
 
     def _single_labels(self) -> frozenset[int]:
@@ -260,7 +264,7 @@ class Page:
                 like = block.look in looks and not block.links and self.outline.kind == "html"
             if like and number not in taken and number not in self.quiet:
                 found.append(number)
-        return found
+        return found[:_MOST_HEADINGS]
 
     def _divided(self, part: _Part, inner: Sequence[int]) -> Iterable[_Part]:
         """A section cut at unknown headings; a heading of a contact box takes its box away."""
@@ -286,7 +290,7 @@ class Page:
                 span = self._span(number + 1, end)
                 found = parse(span, learned, self.known_blocks)
                 if found.pattern is not None and found.cost <= 0.5:
-                    learned.append((found.pattern, found.flat))
+                    _learn(learned, found)
                     parts.append(_Part(self._unknown(number), span, found))
             if sum(len(part.found.units) for part in parts) < 2:
                 continue
@@ -434,18 +438,28 @@ class Page:
         known = [n for n in self._single_labels() if isinstance(self.survey.labels[n], int)]
         return len(known) + len(self.survey.badges)
 
-    def facts(self, ending: str, password: bool) -> quality.PageFacts:
+    def _text(self) -> str:
+        return "\n".join(block.text for block in self.blocks[:400])
+
+    def facts(self, ending: str, password: bool, empty: bool) -> quality.PageFacts:
         return quality.PageFacts(
             kind=self.outline.kind,
             complete=self.outline.complete,
             document_title=self.outline.document_title,
-            text="\n".join(block.text for block in self.blocks[:400]),
+            text=self._text() if empty else "",
             label_mode=self.survey.labelled,
             loose_labels=max(0, self._label_count() - self.labels_used),
             unknown_statuses=tuple(dict.fromkeys(self.unknown_statuses)),
             ending=ending,
             password=password,
         )
+
+
+def _learn(learned: list[tuple[Pattern, bool]], found: Parse) -> None:
+    """Remember what fitted, for the page's other sections; a few patterns are enough."""
+    if found.pattern is not None and (found.pattern, found.flat) not in learned[:4]:
+        learned.insert(min(3, len(learned)), (found.pattern, found.flat))
+        del learned[4:]
 
 
 class _Ordinals:

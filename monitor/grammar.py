@@ -518,8 +518,8 @@ def _has_titles_inside(span: Span, unit: Unit, depth: int, marked: bool) -> bool
 @lru_cache(maxsize=512)
 def _is_marked(look: str) -> bool:
     """Whether texts of this look stand out: headings, summaries, buttons, bold paragraphs."""
-    tail = look.rsplit("/", 1)[-1]
-    return tail in _MARKED or tail in _BOLD or not _MARKED.isdisjoint(look.split("/")[-3:])
+    tags = look.rsplit("/", 3)[1:]
+    return bool(tags) and (tags[-1] in _BOLD or not _MARKED.isdisjoint(tags))
 
 
 def _spans_rows(span: Span, unit: Unit, depth: int) -> bool:

@@ -26,9 +26,10 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from monitor.furniture import is_icon, is_symbol, says_outside, without_mark
 from monitor.text import tidy
 
-MAX_DEPTH = 400
+MAX_DEPTH = 120
 """Elements nested deeper than this are read, but no longer told apart."""
-MAX_NODES = 500_000
+MAX_INLINE = 40
+MAX_NODES = 100_000
 BREAK = "\x00"
 
 
@@ -406,7 +407,7 @@ class _Where(NamedTuple):
 
 
 def _wrapped(wrap: Inline) -> str:
-    """The inline elements as part of a look; one that was never closed piles up, and counts once."""
+    """The inline elements as part of a look; one never closed piles up, and counts once."""
     look, before = "", ""
     for tag, _ in wrap:
         if tag != before:
@@ -595,13 +596,15 @@ class _Walk:
                             elif text:
                                 pieces.append(text)
                                 places.append(())
-                                scribe.write(number, inner, low, look + "/" + tag, level, ref)
+                                own = _LEVELS.get(tag, level)
+                                scribe.write(number, inner, low, look + "/" + tag, own, ref)
                                 low = depth
                         else:
                             stack.append((node, place, depth, look, level, ref, inline))
                             place, depth, inline = number, inner, ()
                             if special is None:
-                                look += "/" + tag
+                                if depth < MAX_DEPTH:
+                                    look += "/" + tag
                             else:
                                 role = special.get("role")
                                 look += "/" + (role if role in _TELLING_ROLES else tag)
@@ -614,7 +617,9 @@ class _Walk:
                     child = node.child
                     if child is not None:
                         inlines += 1
-                        within = (*inline, (tag, inlines))
+                        within = inline
+                        if len(inline) < MAX_INLINE:
+                            within = (*inline, (tag, inlines))
                         if special is None and child.next is None and child.is_text_node:
                             text = child.text_content or ""
                             if pieces or not (text.isspace() or not text):
@@ -630,7 +635,7 @@ class _Walk:
                     attributes = node.attributes
                     href = attributes.get("href")
                     inlines += 1
-                    within = (*inline, ("a", inlines))
+                    within = (*inline, ("a", inlines)) if len(inline) < MAX_INLINE else inline
                     child = node.child
                     if not pieces:
                         scribe.link_ref = attributes.get("aria-controls") or _fragment(href)

@@ -21,6 +21,8 @@ _OTHER_TEXT = (
 )
 _CONTROLS = bytes(n for n in range(32) if n not in b"\t\n\r\f")
 _MANY_TAGS = 8_000
+_MOST_TAGS = 200_000
+_MOST_LINES = 50_000
 _DEEPEST = 10_000
 _LONGEST_TAG = 60_000
 _MANY_ATTRIBUTES = 4_000
@@ -72,6 +74,8 @@ def too_tangled(html: bytes) -> Reason | None:
         return tangled
     if tags <= _MANY_TAGS:
         return None
+    if tags > _MOST_TAGS:
+        return Reason("too_large", "Sidan är för stor för att läsas.", str(tags))
     depth = deepest = 0
     for slash, name in _TAG.findall(html):
         if slash:
@@ -98,6 +102,14 @@ def _piled_up(html: bytes) -> bool:
         if len(_SEPARATOR.findall(_QUOTED.sub(b'"', tag))) > _MANY_ATTRIBUTES:
             return True
     return False
+
+
+def too_long(text: str) -> Reason | None:
+    """A reason where a plain text has more lines than any page."""
+    lines = text.count("\n")
+    if lines <= _MOST_LINES:
+        return None
+    return Reason("too_large", "Texten är för lång för att läsas.", str(lines))
 
 
 _CLOSED = re.compile(rb"</(?:html|body)\s*>", re.IGNORECASE)

@@ -24,6 +24,7 @@ from monitor.outline import Block, Elements, Outline
 from monitor.text import heading_key
 
 _LONGEST_LABEL = 120
+_MOST_SECTIONS = 200
 _STATUS_WORDS: Mapping[str, tuple[str, ...]] = {
     "ongoing": (
         *("pågående", "pågår", "i gång", "igång", "i gang", "pågående nu", "käynnissä"),
@@ -272,7 +273,8 @@ class _Surveyor:
         best: dict[int, int] = {}
         for heading in self.found:
             best[heading.rule] = min(best.get(heading.rule, 9), heading.rank)
-        return tuple(h for h in self.found if h.rank == best[h.rule] and h.rank <= 4)
+        chosen = tuple(h for h in self.found if h.rank == best[h.rule] and h.rank <= 4)
+        return chosen[:_MOST_SECTIONS]
 
 
 def _in_asides(elements: Elements, blocks: Sequence[Block]) -> list[int]:

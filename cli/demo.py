@@ -40,7 +40,7 @@ LONGEST_SECONDS = 55.0
 """For the whole of it; a machine that needs longer is told so."""
 WELCOME_SECONDS = 1.0
 """So long what may come by itself on the first day is waited for."""
-HOOK_VARIABLE = "VISIONSVAKT_DEMO_HOOK_SECRET"
+HOOK_ENV = "GRANVIK_HOOK_SECRET"
 
 
 @dataclass(slots=True)
@@ -280,7 +280,7 @@ def _own_environment() -> Iterator[None]:
     kept = dict(os.environ)
     for name in [name for name in kept if name.startswith("VISIONSVAKT_")]:
         del os.environ[name]
-    os.environ[HOOK_VARIABLE] = "whsec_" + "Z3Jhbi1ncmFuLWdyYW4tZ3Jhbi1ncmFuLWdyYW4="
+    os.environ[HOOK_ENV] = "whsec_" + "Z3Jhbi1ncmFuLWdyYW4tZ3Jhbi1ncmFuLWdyYW4="
     try:
         yield
     finally:
@@ -386,7 +386,7 @@ digest = "immediate"
 id = "intranat"
 channel = "webhook"
 url = "http://127.0.0.1:{port}/hook"
-secret_env = "{HOOK_VARIABLE}"
+secret_env = "{HOOK_ENV}"
 digest = "immediate"
 
 [email]

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 app = Family()
 
+NEW_PROFILE = "new"
+"""Reserved: no profile has this name. It asks for help to write one."""
+
 ProfileName = Annotated[
     str, typer.Option("--profile", metavar="PROFIL", help="hur sidan är skriven; annars boras")
 ]
@@ -33,9 +36,14 @@ def extract(
     profile: ProfileName = "boras",
     as_json: AsJson = False,
 ) -> int:
-    """Visa vad som går att läsa ur en fil eller sida. Sparar inget."""
+    """Visa vad som går att läsa ur en fil eller sida. Sparar inget.
+
+    Med --profile new: rubrikerna, vad var och en skulle vara, och en profil att klistra in.
+    """
     from monitor.extract import extract as read
 
+    if profile == NEW_PROFILE:
+        return _drafted(open_source(source, session(context)), as_json)
     rules = profile_named(profile, session(context))
     words = _words(session(context))
     reading = read(open_source(source, session(context)), rules)
@@ -48,6 +56,29 @@ def extract(
 
         print("\n".join(reading_lines(reading, words)))
     return _status(reading)
+
+
+def _drafted(source: Source, as_json: bool) -> int:
+    """What a person needs to write a profile for a page that has none."""
+    from dataclasses import asdict
+
+    from monitor.drafting import suggest
+
+    draft = suggest(source)
+    if as_json:
+        headings = [asdict(heading) for heading in draft.headings]
+        print_json({"headings": headings, "toml": draft.toml})
+        return int(not draft.headings)
+    parts = {"section": "avsnitt", "stop": "slut", "title": "rubrik", "text": "text"}
+    for heading in draft.headings:
+        count = f", {heading.initiatives} insatser" if heading.initiatives else ""
+        print(f"{parts[heading.part]:<8} {heading.text}{count}")
+    if not draft.headings:
+        print("Inga rubriker hittades. Är det rätt sida?")
+        return 1
+    print("\nKlistra in i konfigurationen, se över statusarna, och pröva med --profile:\n")
+    print(draft.toml.rstrip())
+    return 0
 
 
 @app.command("diff")

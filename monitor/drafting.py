@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from monitor.extract import page_of
 from monitor.furniture import is_box, labelled
 from monitor.model import Profile, Section, Source
 from monitor.outline import Outline
-from monitor.profile import FoundHeading, ProfileDraft
 from monitor.text import heading_key
 
 _NOBODY = Profile("new", "sv", ())
@@ -49,7 +49,26 @@ _NEWS = re.compile(
 )
 
 
-def draft(source: Source) -> ProfileDraft:
+@dataclass(frozen=True, slots=True)
+class FoundHeading:
+    """One heading of a page: where it stands, how many initiatives follow, what it would be."""
+
+    text: str
+    level: int
+    initiatives: int
+    part: str
+    """"section", "stop", "title" or "text"."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileDraft:
+    """What a person needs to write a profile: the headings found, and a block to paste."""
+
+    headings: tuple[FoundHeading, ...]
+    toml: str
+
+
+def suggest(source: Source) -> ProfileDraft:
     """The headings of a page and a TOML block to paste. Never fails: nonsense gives no headings."""
     page = page_of(source, _NOBODY)
     if page is None:

@@ -22,7 +22,7 @@ from typing import Any
 
 
 class VisionsvaktError(Exception):
-    """Anything Visionsvakt says of itself. `str()` is one line that names the thing and the mend."""
+    """What Visionsvakt says of itself. `str()` is one line that names the thing and the mend."""
 
 
 class UsageError(VisionsvaktError):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
-from monitor.model import Profile, SectionRule, Source
+from monitor.model import Profile, SectionRule
 
 BORAS = Profile(
     name="boras",
@@ -43,29 +42,3 @@ def fingerprint(profile: Profile) -> str:
     }
     text = json.dumps(said, ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class FoundHeading:
-    """One heading of a page: where it stands, how many initiatives follow, what it would be."""
-
-    text: str
-    level: int
-    initiatives: int
-    part: str
-    """"section", "stop", "title" or "text"."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileDraft:
-    """What a person needs to write a profile: the headings found, and a block to paste."""
-
-    headings: tuple[FoundHeading, ...]
-    toml: str
-
-
-def suggest(source: Source) -> ProfileDraft:
-    """Help a person write a profile for a page that has none: see `monitor.drafting`."""
-    from monitor.drafting import draft  # it reads the page, which costs an import
-
-    return draft(source)

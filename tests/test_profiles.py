@@ -6,9 +6,10 @@ import tomllib
 
 import pytest
 
+from monitor.drafting import suggest
 from monitor.extract import extract
 from monitor.model import Profile, SectionRule, Source
-from monitor.profile import BUILTIN, fingerprint, suggest
+from monitor.profile import BUILTIN, fingerprint
 from tests.support.pages import HEADINGS, URL, Style, invent, render
 
 # language: (host, title, intro, [(heading, status, [(title, text)])], stop, status word)

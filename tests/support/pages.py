@@ -849,8 +849,6 @@ def sensible(style: Style) -> bool:
     flat = style.items in ("h3", "h4", "h5", "bold-paragraph", "flat-div")
     if style.items in ("bold-paragraph",) and style.sections == "strong":
         return False
-    if style.items == "role-heading" and style.sections == "role" and style.status == "no":
-        return True
     if flat and style.text == "bare" and style.items != "flat-div":
         return False
     if style.closing == "loose" and style.links == "bare" and style.text not in ("div", "bare"):
@@ -867,8 +865,6 @@ def sensible(style: Style) -> bool:
         return False  # an unclosed <p> swallows the end of elements HTML does not know
     if style.closing == "loose" and style.items in ("li-bold-p", "ol-p", "bold-paragraph"):
         return False
-    if style.noise == "boxes" and style.frame in ("flat", "role") and flat:
-        return True
     return not (style.status != "no" and style.items == "columns")
 
 

@@ -247,7 +247,9 @@ class _Surveyor:
             self.labels = {n: rule for n, rule in self.labels.items() if not isinstance(rule, str)}
             return False
         cells = self.alone_in_their_unit()
-        repeated = len(self.exact) > len(set(self.exact.values()))
+        distinct = len(set(self.exact.values()))
+        # One word again and again is a torn page's heading, not a status on each initiative.
+        repeated = len(self.exact) > distinct >= 2
         if cells or repeated:
             self.labels.update(self.exact)
         elif not self.explicit:

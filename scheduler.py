@@ -24,6 +24,7 @@ from monitor.errors import FetchError, StoreError, TryLater, UsageError, Visions
 from monitor.pace import pause_after
 from monitor.timetable import next_look
 from pipeline.check import Checked, check_page
+from pipeline.upkeep import BackupPlan, Upkeep
 from pipeline.visit import World
 from pipeline.watched import Watched
 from snapshots import holders, watch
@@ -88,14 +89,21 @@ class Worker:
     _in_flight: dict[str, Future[None]] = field(default_factory=dict)
     _resting: dict[str, _Rest] = field(default_factory=dict)
     _delivering: Future[None] | None = None
+    _keeping: Future[None] | None = None
+    _upkeep: Upkeep = field(init=False)
     _dispatching: threading.Lock = field(default_factory=threading.Lock)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _loop: asyncio.AbstractEventLoop | None = None
     _woken: asyncio.Event | None = None
     _ticking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _pool: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(LOOKS_AT_ONCE + 1, thread_name_prefix="look")
+        default_factory=lambda: ThreadPoolExecutor(LOOKS_AT_ONCE + 2, thread_name_prefix="look")
     )
+
+    def __post_init__(self) -> None:
+        backup = self.installation.settings.backup
+        every = timedelta(seconds=backup.every_seconds)
+        self._upkeep = Upkeep(BackupPlan(backup.folder, every, backup.keep))
 
     @contextmanager
     def employed(self) -> Iterator[None]:
@@ -177,6 +185,7 @@ class Worker:
                 return
             self._begin_looks()
             self._begin_delivery()
+            self._begin_upkeep()
         except Exception as error:  # a tick that fails is followed by the next
             self.listener.trouble(_said(error))
             return
@@ -247,6 +256,22 @@ class Worker:
         if delivered.sent or delivered.dead:
             self.listener.delivered(delivered)
 
+    def _begin_upkeep(self) -> None:
+        is_free = self._keeping is None or self._keeping.done()
+        if is_free and self._upkeep.is_due(self.installation.clock()):
+            self._keeping = self._pool.submit(self._keep)
+
+    def _keep(self) -> None:
+        """Copies and packing, beside the looks."""
+        try:
+            self._upkeep.run(
+                self.installation.database,
+                self.installation.clock,
+                keep_going=lambda: not self._stopping.is_set(),
+            )
+        except Exception as error:  # it says itself when it is to be tried again
+            self.listener.trouble(_said(error))
+
     def _become_the_worker(self) -> None:
         """Take the store's worker lease. A killed worker's is taken over: at once where its process
         is seen to be gone, else when it has not been renewed and has run out."""
@@ -290,8 +315,8 @@ class Worker:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _flying(self) -> list[Future[None]]:
-        delivering = [self._delivering] if self._delivering is not None else []
-        return [*self._in_flight.values(), *delivering]
+        others = [one for one in (self._delivering, self._keeping) if one is not None]
+        return [*self._in_flight.values(), *others]
 
 
 def look_and_plan(installation: Installation, page: Watched, world: World) -> Checked:

@@ -35,6 +35,8 @@ class Installation:
     pages: Mapping[str, Watched]
     """The configured pages by id, in the configuration's order."""
     clock: Callable[[], datetime] = now
+    is_new: bool = False
+    """Whether the store held nothing when it was opened: a new history begins."""
 
     def __enter__(self) -> Installation:
         return self
@@ -76,6 +78,7 @@ class Installation:
 def install(settings: Settings, *, clock: Callable[[], datetime] = now) -> Installation:
     """Open the store (made and migrated where needed) and tell it what is watched, and for whom."""
     from pipeline.tell import sync_subscribers
+    from pipeline.upkeep import begin_history
     from snapshots import watch
     from snapshots.database import open_database
 
@@ -83,13 +86,15 @@ def install(settings: Settings, *, clock: Callable[[], datetime] = now) -> Insta
     try:
         with database.write() as conn:
             watch.sync_pages(conn, [_watched_page(page) for page in settings.pages], clock())
-            sync_subscribers(conn, settings.subscriptions, clock())
+            moment = clock()
+            sync_subscribers(conn, settings.subscriptions, moment)
+            is_new = begin_history(conn, database.place, moment)
             keys = {page.id: watch.page(conn, page.id).key for page in settings.pages}
     except BaseException:
         database.close()
         raise
     pages = {page.id: _watched(page, keys[page.id]) for page in settings.pages}
-    return Installation(settings, database, pages, clock)
+    return Installation(settings, database, pages, clock, is_new)
 
 
 def look_out(installation: Installation, *, holder: str) -> World:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.frame import AsJson, Family, session
-from cli.output import note, print_json
+from cli.output import note, note_new_store, print_json
 from cli.times import moment
 
 if TYPE_CHECKING:
@@ -26,8 +26,10 @@ app = Family()
 @app.command("import")
 def import_files(
     context: typer.Context,
-    page: Annotated[str, typer.Argument(metavar="SIDA")],
-    paths: Annotated[list[Path], typer.Argument(metavar="FIL")],
+    page: Annotated[str, typer.Argument(metavar="SIDA", help="dess id i konfigurationen")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FIL", help="filer, eller mappar med filer")
+    ],
     at: Annotated[
         str | None, typer.Option("--at", metavar="TID", help="filernas tid; annars den i namnet")
     ] = None,
@@ -51,6 +53,7 @@ def import_files(
         arriving = editions(found, watched, moment_given)
         # A file without a time is refused before anything is stored, or even said.
         arriving = chain(list(islice(arriving, 1)), arriving)
+        note_new_store(installation, words)
         for file in found.skipped:
             note(words.say("reports.skipped", file=file))
 

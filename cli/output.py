@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from presentation.language import Language
+    from wiring import Installation
 
 
 def print_json(document: Any) -> None:
@@ -25,6 +29,13 @@ def print_json(document: Any) -> None:
 def note(line: str) -> None:
     """One line about the work itself, on standard error."""
     print(line, file=sys.stderr, flush=True)
+
+
+def note_new_store(installation: Installation, words: Language) -> None:
+    """Say loudly that nothing is on record: a wrong address of the store looks just like that."""
+    if installation.is_new:
+        place = installation.database.place.removeprefix("Databasen ")
+        note(words.say("reports.new_store", place=place))
 
 
 def write_file(out: Path, data: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.frame import AsJson, Family, session
-from cli.output import note, print_json
+from cli.output import note, note_new_store, print_json
 from cli.times import moment
 
 if TYPE_CHECKING:
@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from settings import Settings
 
 app = Family()
-deliveries = Family("deliveries", help="vad som har sagts till vem, vad som väntar och vad som dog")
+deliveries = Family(
+    "deliveries", help="Vad som har sagts till vem, vad som väntar och vad som gavs upp."
+)
 app.add_typer(deliveries)
 
 
 @app.command("check")
 def check(
     context: typer.Context,
-    pages: Annotated[list[str] | None, typer.Argument(metavar="SIDA")] = None,
+    pages: Annotated[
+        list[str] | None, typer.Argument(metavar="SIDA", help="dess id; annars alla sidor")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Titta nu, vad tidtabellen än säger: hämta, spara, läs, jämför och köa det som ska sägas."""
@@ -43,6 +47,7 @@ def check(
     words = language(settings.worker.language)
     with install(settings) as installation:
         chosen = [installation.page(page) for page in dict.fromkeys(pages or installation.pages)]
+        note_new_store(installation, words)
         world = look_out(installation, holder=this_holder())
         documents = []
         try:
@@ -97,6 +102,7 @@ def run(context: typer.Context) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         with worker.employed(), _health(settings, worker, log):
+            note_new_store(worker.installation, words)
             log(words.count("reports.watching", len(settings.pages)))
             worker.run()
             log(words.say("reports.stopping"))
@@ -216,7 +222,9 @@ def deliveries_list(context: typer.Context, as_json: AsJson = False) -> None:
 @deliveries.command("retry")
 def deliveries_retry(
     context: typer.Context,
-    ids: Annotated[list[str] | None, typer.Argument(metavar="ID")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="se deliveries list; annars alla")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Gör väntande och döda utskick klara att skickas igen, med samma id. Skickar inget själv."""

@@ -338,7 +338,7 @@ def test_other_file_types_are_named_and_skipped_and_folders_are_walked(tmp_path:
     assert done.document["imported"] == 1
     assert "facit.json" in done.err
     assert "läs mig.md" in done.err
-    assert len(done.err.splitlines()) == 2
+    assert len(done.err.splitlines()) == 3  # and that a new history begins
 
 
 def test_plain_text_comes_in_too_and_at_gives_the_time(tmp_path: Path) -> None:

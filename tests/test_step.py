@@ -71,8 +71,8 @@ def page(entries: Iterable[Item], title: str = "Granviks vision", note: str = ""
         for status, heading in HEADINGS.items()
     )
     return (
-        f'<!DOCTYPE html><html lang="sv"><head><title>{title}</title><!--{note}--></head><body><main>'
-        f"<h1>{title}</h1><p>Så här vill vi ha det.</p>{sections}</main></body></html>"
+        f'<!DOCTYPE html><html lang="sv"><head><title>{title}</title><!--{note}--></head>'
+        f"<body><main><h1>{title}</h1><p>Så här vill vi ha det.</p>{sections}</main></body></html>"
     ).encode()
 
 

@@ -31,7 +31,7 @@ Until = Annotated[
 @app.command("show")
 def show(
     context: typer.Context,
-    page: Annotated[str, typer.Argument(metavar="SIDA")],
+    page: Annotated[str, typer.Argument(metavar="SIDA", help="dess id i konfigurationen")],
     as_of: Annotated[
         str | None, typer.Option("--as-of", metavar="TID", help="som den stod då, inklusive tiden")
     ] = None,

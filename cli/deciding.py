@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from wiring import Installation
 
 app = Family()
-quarantine = Family("quarantine", help="det som väntar på att en person granskar det")
-decide = Family("decide", help="rätta vem som är vem")
+quarantine = Family("quarantine", help="Det som väntar på att en person granskar det.")
+decide = Family("decide", help="Rätta vem som är vem.")
 app.add_typer(quarantine)
 app.add_typer(decide)
 
@@ -145,8 +145,8 @@ def quarantine_retry(context: typer.Context, as_json: AsJson = False) -> int:
 @decide.command("same")
 def decide_same(
     context: typer.Context,
-    one: Annotated[str, typer.Argument(metavar="INSATS")],
-    other: Annotated[str, typer.Argument(metavar="INSATS")],
+    one: Annotated[str, typer.Argument(metavar="INSATS", help="dess id, se show --json")],
+    other: Annotated[str, typer.Argument(metavar="INSATS", help="dess id, se show --json")],
     by: By,
     why: Why,
     as_json: AsJson = False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -53,7 +54,7 @@ class Announcement:
         return message_id(self.subscription, self.kind, self.key)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Desk:
     """What planning looks at: one connection, one moment."""
 
@@ -62,6 +63,16 @@ class _Desk:
     zone: ZoneInfo
     pages: tuple[PageRow, ...]
     rows: Mapping[tuple[str, str], Any]
+
+    @cached_property
+    def good_looks(self) -> Mapping[str, datetime | None]:
+        """When each page was last seen to be trusted, asked for once however many listen."""
+        return history.last_good_looks(self.conn)
+
+    @cached_property
+    def in_trouble(self) -> frozenset[str]:
+        """The subjects of the incidents that are going on."""
+        return frozenset(one.subject for one in incidents.open_incidents(self.conn))
 
     def since(self, subscription: Subscription) -> datetime | None:
         """When its first address was added; None where none is there."""
@@ -227,38 +238,39 @@ def _has_waiting(conn: Connection, subscription: Subscription) -> bool:
 
 def _blind(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator[Announcement]:
     """Readers of a page that nobody could read for long hear of it, and when it is over."""
-    good = history.last_good_looks(desk.conn)
+    told = _told_blind(desk, subscription)
     # Where nobody looked the page is not to blame, and the next look may well succeed.
-    troubled = {one.subject for one in incidents.open_incidents(desk.conn)}
     for page in desk.watched(subscription):
-        last = good.get(page.id)
+        last = desk.good_looks.get(page.id)
         if last is None:
             continue
         payload = {"page": _page(page), "since": instant(last), "until": None}
         long = min(desk.now - last, desk.now - since) >= BLIND_AFTER
-        if long and f"page:{page.key}" in troubled:
+        if long and f"page:{page.key}" in desk.in_trouble:
             yield Announcement(subscription, "blind", payload, (page.key, instant(last)))
             continue
         if long:
             continue
-        before = _told_blind(desk, subscription, page)
+        before = told.get(page.id)
         if before is not None:
             over = {**payload, "since": before, "until": instant(last)}
             yield Announcement(subscription, "blind", over, (page.key, before, "over"))
 
 
-def _told_blind(desk: _Desk, subscription: Subscription, page: PageRow) -> str | None:
-    """Since when a page was told to be blind, where its end has not been told."""
+def _told_blind(desk: _Desk, subscription: Subscription) -> dict[str, str]:
+    """Since when pages (by id) were told to be blind, where the end has not been told."""
     found = desk.conn.execute(
         sa.select(messages.c.payload)
         .where(messages.c.subscription == subscription.id, messages.c.kind == "blind")
-        .order_by(messages.c.created_at.desc())
-        .limit(20)
+        .order_by(messages.c.created_at, messages.c.id)
     ).scalars()
+    blind: dict[str, str] = {}
     for payload in found:
-        if payload["page"]["id"] == page.id:
-            return None if payload["until"] else str(payload["since"])
-    return None
+        if payload["until"]:
+            blind.pop(payload["page"]["id"], None)
+        else:
+            blind[payload["page"]["id"]] = str(payload["since"])
+    return blind
 
 
 # --- trouble ----------------------------------------------------------------------------------

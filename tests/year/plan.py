@@ -21,12 +21,12 @@ TITLES = {"omsorg": "Omsorg i Granvik", "trygg": "Ett tryggt Granvik"}
 TIMETABLES = (
     ('every = "1h"', 1.0),
     ('every = "6h"', 6.0),
-    ('cron = "10 6,9,12,15 * * mon-fri"', 63.0),
-    ('every = "4h"', 4.0),
-    ('cron = "30 */6 * * *"', 6.0),
+    ('cron = "10 7,13 * * mon-fri"', 66.0),
+    ('every = "8h"', 8.0),
+    ('cron = "30 */8 * * *"', 9.0),
 )
 """What the first page's timetable may be, and the longest time between two looks, in hours."""
-SECOND_HOURS = 12
+SECOND_HOURS = 24
 """The second page is looked at so seldom, and whenever the first one changed."""
 DIGESTS = ("daily 02:30", "daily 07:30", "workdays 07:30", "weekly mon 08:00", "hourly")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -102,8 +102,8 @@ class Plan:
 
 
 def timetable_of(seed: int) -> tuple[str, float]:
-    """Every tenth year is looked at by the hour, which takes three times as long."""
-    number = 0 if seed % 10 == 0 else 1 + seed % (len(TIMETABLES) - 1)
+    """Every twentieth year is looked at by the hour, which takes three times as long."""
+    number = 0 if seed % 20 == 0 else 1 + seed % (len(TIMETABLES) - 1)
     return TIMETABLES[number]
 
 
@@ -227,7 +227,7 @@ class _Editors:
         at = START + 2 * DAY
         while at < self._end - 4 * DAY:
             self._edit(at)
-            at += timedelta(hours=self._dice.choice((0.4, 3, 30, 90, 200)) * self._dice.random())
+            at += timedelta(hours=self._dice.choice((0.4, 3, 60, 200, 320)) * self._dice.random())
             at += 20 * MINUTE
         for page in PAGES:
             self._frame(page)

@@ -1,0 +1,37 @@
+"""The simulated year: nothing lost, nothing invented, everything told once. See tests/year."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.year.plan import PAGES, START, make_plan
+from tests.year.seeds import live
+
+
+def test_a_fortnight_full_of_faults_loses_repeats_and_invents_nothing() -> None:
+    _, verdict, life, _ = live(3, 14)
+    assert verdict.wrong == []
+    assert life.looks["changed"] >= 2
+    assert life.trouble  # the store's faults were met
+
+
+def test_a_seed_always_gives_the_same_year() -> None:
+    first, again = make_plan(7), make_plan(7)
+    assert first == again
+    assert first.editions != make_plan(8).editions
+
+
+def test_a_year_has_every_fault_and_both_nights_of_the_clocks() -> None:
+    plan = make_plan(7)
+    kinds = {fault.kind for fault in plan.faults}
+    assert kinds >= {"site_503", "site_dns", "mail_down", "disk_full", "locked", "clock"}
+    assert any(f.kind == "site_503" and (f.end - f.start).days == 7 for f in plan.faults)
+    assert len(plan.kills) == 60
+    assert (plan.end - START).days == 365
+    assert all(len(plan.editions[page]) > 40 for page in PAGES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_whole_year_loses_repeats_and_invents_nothing(seed: int) -> None:
+    assert live(seed, 365)[1].wrong == []

@@ -11,7 +11,6 @@ edition says what an honest reader would say happened since the one before. The 
 - Noise (order within sections, white space, glyphs, session ids in addresses) is nothing.
 """
 
-# ruff: noqa: SIM905  (banks of words read better as text)
 from __future__ import annotations
 
 import random

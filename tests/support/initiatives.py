@@ -30,7 +30,7 @@ def item(
 
 
 _words = st.sampled_from(
-    "bad park skola bro torg äldre unga Granvik odling 2027 ska har ny och i för - «fin»".split()  # noqa: SIM905
+    "bad park skola bro torg äldre unga Granvik odling 2027 ska har ny och i för - «fin»".split()
 )
 _texts = st.lists(_words, max_size=8).map(" ".join)
 _titles = st.lists(_words, min_size=1, max_size=3).map(" ".join)

@@ -29,6 +29,8 @@ BUSY_TIMEOUT_SECONDS: Final = 10.0
 """How long a write waits for another program that writes."""
 _PAGE_BYTES: Final = 2048
 """Of a SQLite page: most of our rows and blobs are small, and there are many small tables."""
+_SHM_SIZE: Final = 4874
+"""SQLITE_IOERR_SHMSIZE."""
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _MIGRATION_LOCK: Final = 0x56495349  # any number that is the same in every program of ours
 
@@ -323,6 +325,8 @@ def _sqlite_error(error: BaseException | None, place: str) -> StoreError | None:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return None
+    if code == _SHM_SIZE:  # a full disk has no room for the index of the write-ahead log either
+        code = 13
     match code & 0xFF:
         case 5 | 6:  # BUSY, LOCKED
             return StoreBusy(

@@ -115,8 +115,9 @@ def _errors_named(part: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        file = part.with_name(part.name.removeprefix(".").removesuffix(".part"))
         raise StoreError(
-            f"{part.parent}: säkerhetskopian kan inte skrivas ({error}). Se efter plats och rätt."
+            f"{file}: säkerhetskopian kan inte skrivas ({error}). Se efter plats och rätt."
         ) from error
 
 

@@ -16,8 +16,10 @@ from cli.output import note, note_new_store, print_json
 from cli.times import moment
 
 if TYPE_CHECKING:
+    from pipeline.check import Checked
     from scheduler import Listener, Worker
     from settings import Settings
+    from web.metrics import Metrics
 
 app = Family()
 deliveries = Family(
@@ -99,9 +101,10 @@ def run(context: typer.Context) -> int:
         trouble=log,
     )
     with employ(settings, listener, tick_seconds=_tick_seconds(settings)) as worker:
+        metrics = _metrics(settings, worker)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
-        with worker.employed(), _health(settings, worker, log):
+        with worker.employed(), _health(settings, worker, metrics, log):
             note_new_store(worker.installation, words)
             log(words.count("reports.watching", len(settings.pages)))
             worker.run()
@@ -145,15 +148,50 @@ def employ(settings: Settings, listener: Listener, *, tick_seconds: float) -> It
             world.fetcher.close()
 
 
+def _metrics(settings: Settings, worker: Worker) -> Metrics | None:
+    """The figures of this worker, which listen to it from here on; None where nobody may ask."""
+    if settings.web.listen is None:
+        return None
+    from dataclasses import replace
+
+    from web.metrics import Metrics, Watched
+    from wiring import VERSION
+
+    metrics = Metrics(
+        Watched(
+            worker.installation.database,
+            worker.installation.clock,
+            ticked=lambda: worker.last_tick,
+            backups=settings.backup.folder,
+            version=VERSION,
+        )
+    )
+    told = worker.listener
+
+    def looked(one: Checked) -> None:
+        metrics.looked(one.outcome)
+        told.looked(one)
+
+    def trouble(text: str) -> None:
+        metrics.troubled()
+        told.trouble(text)
+
+    worker.listener = replace(told, looked=looked, trouble=trouble)
+    return metrics
+
+
 @contextmanager
-def _health(settings: Settings, worker: Worker, log: Callable[[str], None]) -> Iterator[None]:
+def _health(
+    settings: Settings, worker: Worker, metrics: Metrics | None, log: Callable[[str], None]
+) -> Iterator[None]:
     if settings.web.listen is None:
         yield
         return
     from presentation.language import language
     from web.health import serve
 
-    with serve(*settings.web.listen, ready=worker.ready) as server:
+    more = [metrics.route()] if metrics is not None else []
+    with serve(*settings.web.listen, ready=worker.ready, more=more) as server:
         host, port = server.address
         words = language(settings.worker.language)
         log(words.say("reports.health", url=f"http://{host}:{port}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from starlette.applications import Starlette
@@ -16,8 +16,11 @@ Readiness: TypeAlias = Callable[[], str | None]
 """None where the work can be done, else what is wrong, in a few words. May block for a moment."""
 
 
-def health_app(ready: Readiness) -> Starlette:
-    """Neither address asks whether the watched site is up: that is no fault of ours."""
+def health_app(ready: Readiness, more: Sequence[Route] = ()) -> Starlette:
+    """Neither address asks whether the watched site is up: that is no fault of ours.
+
+    `more` are further addresses (/metrics).
+    """
 
     def healthz(request: Request) -> PlainTextResponse:
         return _answer(None)
@@ -25,12 +28,12 @@ def health_app(ready: Readiness) -> Starlette:
     def readyz(request: Request) -> PlainTextResponse:
         return _answer(ready())
 
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), *more])
 
 
-def serve(host: str, port: int, ready: Readiness) -> WebServer:
+def serve(host: str, port: int, ready: Readiness, more: Sequence[Route] = ()) -> WebServer:
     """The health addresses on a thread of their own: `with serve(…) as server`."""
-    return WebServer(health_app(ready), host, port)
+    return WebServer(health_app(ready, more), host, port)
 
 
 def _answer(trouble: str | None) -> PlainTextResponse:

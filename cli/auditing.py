@@ -285,39 +285,14 @@ def write_dossier(
 ) -> None:
     """Skriv en insats hela liv som en HTML-sida som går att skriva ut och spara."""
     from cli.asking import life_named
-    from presentation.documents import history_document, instant, link_document
-    from presentation.dossier import Source, Text, dossier
     from presentation.language import language
-    from snapshots import audit
+    from web.lives import life_page
     from wiring import install, now
 
     settings = session(context).settings()
     words = language(settings.worker.language)
     with install(settings) as installation, installation.database.read() as conn:
         life = life_named(conn, initiative)
-        document = history_document(life)
-        addresses = {page.id: page.url for page in installation.pages.values()}
-        sources = [
-            Source(
-                one.capture,
-                instant(one.at) or "",
-                one.url or addresses.get(one.page, one.page),
-                one.body or "–",
-                one.source,
-            )
-            for one in audit.sources(conn, life)
-        ]
-    texts = [
-        Text(
-            span.page,
-            span.heading,
-            span.initiative.title,
-            span.initiative.description,
-            [link_document(link) for link in span.initiative.links],
-        )
-        for span in audit.last_versions(life)
-    ]
-    made_at = instant(now()) or ""
-    html = dossier(document, texts, sources, made_at, words, settings.zone)
+        html = life_page(conn, life, installation, words, now())
     write_file(out, html.encode("utf-8"))
     note(words.say("reports.wrote", file=out))

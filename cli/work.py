@@ -188,9 +188,12 @@ def _health(
         yield
         return
     from presentation.language import language
+    from web import lives
     from web.health import serve
 
-    more = [metrics.route()] if metrics is not None else []
+    more = [lives.route(worker.installation)]
+    if metrics is not None:
+        more.append(metrics.route())
     with serve(*settings.web.listen, ready=worker.ready, more=more) as server:
         host, port = server.address
         words = language(settings.worker.language)

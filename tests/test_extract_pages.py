@@ -39,13 +39,19 @@ def test_forty_thousand_more_pages_read_exactly(part: int) -> None:
     assert misses(5000 + part, 4000) == []
 
 
-@pytest.mark.parametrize("items", ITEMS)
-@pytest.mark.parametrize("sections", KNOBS["sections"])
+TOLD_APART = [
+    (items, sections)
+    for sections in KNOBS["sections"]
+    for items in ITEMS
+    # Titles and headings that are written alike: no one could tell them apart.
+    if (items, sections) != ("bold-paragraph", "strong")
+]
+
+
+@pytest.mark.parametrize(("items", "sections"), TOLD_APART)
 def test_every_kind_of_item_under_every_kind_of_section_reads_exactly(
     items: str, sections: str
 ) -> None:
-    if items == "bold-paragraph" and sections == "strong":
-        pytest.skip("titles and headings are written alike: no one could tell")
     style = Style(items=items, sections=sections)
     town = invent(7, (9, 6, 4))
     reading = extract(Source(render(town, style).encode(), None, URL), PROFILE)

@@ -34,8 +34,13 @@ def note(line: str) -> None:
 def note_new_store(installation: Installation, words: Language) -> None:
     """Say loudly that nothing is on record: a wrong address of the store looks just like that."""
     if installation.is_new:
-        place = installation.database.place.removeprefix("Databasen ")
-        note(words.say("reports.new_store", place=place))
+        note(new_store_line(installation, words))
+
+
+def new_store_line(installation: Installation, words: Language) -> str:
+    """What is said where nothing is on record."""
+    place = installation.database.place.removeprefix("Databasen ")
+    return words.say("reports.new_store", place=place)
 
 
 def write_file(out: Path, data: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.frame import AsJson, Family, session
-from cli.output import note, note_new_store, print_json
+from cli.output import new_store_line, note_new_store, print_json
 from cli.times import moment
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def check(
 @app.command("run")
 def run(context: typer.Context) -> int:
     """Arbeta: tidtabell, hämtningar, utskick och hälsoadresser. Stannar lugnt på SIGTERM."""
+    from cli.logs import open_log, take_over
     from presentation.language import language
-    from presentation.reports import delivery_line, look_line, stamped
     from scheduler import Listener
     from settings import require_secrets
     from wiring import now
@@ -89,26 +89,19 @@ def run(context: typer.Context) -> int:
     settings = session(context).settings()
     words = language(settings.worker.language)
     require_secrets(settings)
-
-    def log(line: str) -> None:
-        note(stamped(line, now(), settings.zone))
-
-    listener = Listener(
-        looked=lambda one: log(
-            look_line(one.page.id, one.outcome, len(one.changes), one.reasons, words)
-        ),
-        delivered=lambda one: log(delivery_line(one.sent, one.waiting, one.dead, words)),
-        trouble=log,
-    )
+    log = open_log(settings, words, now)
+    take_over(log)
+    listener = Listener(log.looked, log.delivered, log.trouble)
     with employ(settings, listener, tick_seconds=_tick_seconds(settings)) as worker:
         metrics = _metrics(settings, worker)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
-        with worker.employed(), _health(settings, worker, metrics, log):
-            note_new_store(worker.installation, words)
-            log(words.count("reports.watching", len(settings.pages)))
+        with worker.employed(), _health(settings, worker, metrics, log.say):
+            if worker.installation.is_new:
+                log.say(new_store_line(worker.installation, words))
+            log.say(words.count("reports.watching", len(settings.pages)))
             worker.run()
-            log(words.say("reports.stopping"))
+            log.say(words.say("reports.stopping"))
         finished = worker.is_idle
     if not finished:
         # A thread still waits for a slow server. The store is whole at every point, so leave it.

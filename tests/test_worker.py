@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import sqlite3
@@ -137,10 +138,10 @@ def test_a_look_is_one_line_with_its_time_and_what_it_found(site: Slow, tmp_path
         suspect = worker.line("väntar på granskning")
         worker.stop(signal.SIGINT)
         assert worker.process.returncode == 0
-    date, clock, *rest = first.split()
-    assert len(date) == 10
-    assert len(clock) == 8
-    assert rest == ["granvik:", "första", "avläsningen"]
+    line = json.loads(first)  # no terminal reads it: see tests/test_logs.py
+    assert line["at"].endswith("Z")
+    assert (line["page"], line["outcome"], line["snapshot"]) == ("granvik", "first", 1)
+    assert line["text"] == "granvik: första avläsningen"
     assert "error_page" in suspect or "felsida" in suspect
 
 

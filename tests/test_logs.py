@@ -1,0 +1,143 @@
+"""One line for each look: for people at a terminal, JSON elsewhere, and never a secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.logs import Log, open_log, take_over
+from monitor.model import Reason
+from pipeline.check import Checked
+from pipeline.deliver import Delivered
+from pipeline.watched import Watched
+from presentation.language import language
+from settings import load
+from tests.support.editions import PROFILE
+
+NOW = datetime(2026, 11, 23, 7, 30, tzinfo=UTC)
+PAGE = Watched("p", "omsorg", "Omsorg", "https://www.granvik.example/omsorg", PROFILE)
+SECRETS = {
+    "PASSWORD": "syltburk 47",
+    "HOOK": "whsec_Z3Jhbi1ncmFuLWdyYW4= whsec_c3lsdGJ1cmstc3lsdA==",
+    "TEAMS": "https://teams.granvik.example/flow/a1b2c3?sig=hemligt",
+}
+CONFIGURATION = """
+[[subscriptions]]
+id = "genast"
+channel = "webhook"
+url = "https://intranat.granvik.example/hook"
+secret_env = "HOOK"
+[[subscriptions]]
+id = "teams"
+channel = "teams"
+url_env = "TEAMS"
+[email]
+host = "post.granvik.example"
+from = "vakt@granvik.example"
+username = "vakt"
+password_env = "PASSWORD"
+"""
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def opened(tmp_path: Path, stream: StringIO) -> Log:
+    path = tmp_path / "visionsvakt.toml"
+    path.write_text(CONFIGURATION)
+    words = language("sv")
+    return open_log(load(path, {}), words, lambda: NOW, stream=stream, environment=SECRETS)
+
+
+def looked(text: str = "Sidan svarade inte.") -> Checked:
+    return Checked(PAGE, "failed", 4, (), (Reason("timeout", text),), NOW)
+
+
+def said(stream: StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_elsewhere_than_at_a_terminal_a_look_is_one_json_object(tmp_path: Path) -> None:
+    stream = StringIO()
+    opened(tmp_path, stream).looked(looked())
+    assert said(stream) == [
+        {
+            "at": "2026-11-23T07:30:00Z",
+            "level": "info",
+            "kind": "look",
+            "text": "omsorg: gick inte att hämta – timeout: Sidan svarade inte.",
+            "page": "omsorg",
+            "outcome": "failed",
+            "changes": 0,
+            "snapshot": 4,
+            "reasons": ["timeout"],
+            "captured_at": "2026-11-23T07:30:00Z",
+        }
+    ]
+
+
+def test_at_a_terminal_a_look_is_one_line_in_local_time(tmp_path: Path) -> None:
+    stream = Terminal()
+    opened(tmp_path, stream).looked(looked("två\nrader"))
+    (line,) = stream.getvalue().splitlines()
+    assert line == "2026-11-23 08:30:00  omsorg: gick inte att hämta – timeout: två rader"
+
+
+def test_a_round_of_deliveries_and_trouble_say_what_they_are(tmp_path: Path) -> None:
+    stream = StringIO()
+    log = opened(tmp_path, stream)
+    log.delivered(Delivered(sent=2, waiting=1))
+    log.trouble("Databasen är låst.")
+    log.say("stannar")
+    delivery, trouble, program = said(stream)
+    assert (delivery["kind"], delivery["sent"], delivery["waiting"]) == ("delivery", 2, 1)
+    assert (trouble["kind"], trouble["level"]) == ("trouble", "error")
+    assert (program["kind"], program["text"]) == ("program", "stannar")
+
+
+@pytest.mark.parametrize("kind", [StringIO, Terminal])
+def test_no_secret_and_no_address_that_is_one_is_ever_logged(
+    tmp_path: Path, kind: type[StringIO]
+) -> None:
+    stream = kind()
+    log = opened(tmp_path, stream)
+    for secret in SECRETS.values():
+        log.trouble(f"kunde inte posta till {secret}.")
+        log.looked(looked(f"sidan innehöll {secret}"))
+    log.trouble("teams.granvik.example svarade 500 på /flow/a1b2c3")
+    log.trouble("signerat med whsec_c3lsdGJ1cmstc3lsdA==")
+    text = stream.getvalue()
+    for part in ("syltburk", "whsec_", "a1b2c3", "hemligt"):
+        assert part not in text
+    assert "$PASSWORD" in text
+    assert "$TEAMS" in text
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    logger = logging.getLogger()
+    handlers, level = logger.handlers[:], logger.level
+    yield logger
+    logger.handlers[:], logger.level = handlers, level
+
+
+def test_a_librarys_warning_comes_as_a_line_of_ours(tmp_path: Path, root: logging.Logger) -> None:
+    stream = StringIO()
+    take_over(opened(tmp_path, stream))
+    try:
+        raise ValueError("syltburk 47")
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("it broke")
+    logging.getLogger("httpx").info("GET https://…")
+    (line,) = said(stream)
+    assert line["kind"] == "trouble"
+    assert line["text"] == "uvicorn.error: it broke (ValueError)"

@@ -15,7 +15,12 @@ ROOT = Path(__file__).parents[1]
 def listed() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     named = [*project["dependencies"], *project["optional-dependencies"]["postgresql"]]
-    return {re.split(r"[\[<>=~!; ]", one)[0].lower() for one in named}
+    return {normal(re.split(r"[\[<>=~!; ]", one)[0]) for one in named}
+
+
+def normal(name: str) -> str:
+    """A distribution's name as PEP 503 compares them."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def shipped() -> list[Path]:
@@ -51,6 +56,6 @@ def test_every_package_that_is_imported_is_listed() -> None:
         f"{module} ({file})"
         for module, file in imported().items()
         if module not in sys.stdlib_module_names and module not in ours and module != "compression"
-        if not {name.lower() for name in brought_by.get(module, ())} & listed()
+        if not {normal(name) for name in brought_by.get(module, ())} & listed()
     }
     assert not missing

@@ -60,8 +60,10 @@ PYTEST = $(PY) -m pytest -n $(or $(JOBS),auto) --dist loadgroup
 test: $(DEV)
 	@$(PYTEST) $(ARGS)
 
+# The image is built and run by one process alone: two would take each other's layers away.
 slow: $(DEV)
-	@$(PYTEST) -m slow $(ARGS)
+	@$(PYTEST) -m slow --ignore=tests/test_image.py $(ARGS)
+	@$(PY) -m pytest -m slow tests/test_image.py
 
 check: $(DEV)
 	@$(BIN)/ruff format --check .

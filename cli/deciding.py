@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -12,8 +13,11 @@ from cli.output import print_json
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipeline.decide import Settled, Signed
-    from wiring import Installation
+    from notifications.subscriptions import Subscription
+    from pipeline.decide import Pages, Settled, Signed
+    from snapshots.database import Database
+
+Subject = TypeVar("Subject")
 
 app = Family()
 quarantine = Family("quarantine", help="Det som väntar på att en person granskar det.")
@@ -24,6 +28,14 @@ app.add_typer(decide)
 By = Annotated[str, typer.Option("--by", metavar="NAMN", help="vem som bestämmer")]
 Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="varför")]
 Capture = Annotated[str, typer.Argument(metavar="HÄMTNING", help="dess id, se quarantine list")]
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What stood after --by and --why."""
+
+    by: str
+    why: str
 
 
 @quarantine.command("list")
@@ -96,11 +108,7 @@ def quarantine_accept(
     """Godta en hämtning: den blir en version, och ändringarna sägs som upptäckta i efterhand."""
     from pipeline.decide import accept
 
-    def act(office: Installation, signed: Signed) -> Settled:
-        subscriptions = office.settings.subscriptions
-        return accept(office.database, office.by_key, capture, signed, subscriptions)
-
-    _settle(context, by, why, as_json, act)
+    _settle(context, Signing(by, why), as_json, accept, capture)
 
 
 @quarantine.command("reject")
@@ -110,11 +118,7 @@ def quarantine_reject(
     """Avvisa en hämtning, också en som har godtagits; samma innehåll avvisas sedan alltid."""
     from pipeline.decide import reject
 
-    def act(office: Installation, signed: Signed) -> Settled:
-        subscriptions = office.settings.subscriptions
-        return reject(office.database, office.by_key, capture, signed, subscriptions)
-
-    _settle(context, by, why, as_json, act)
+    _settle(context, Signing(by, why), as_json, reject, capture)
 
 
 @quarantine.command("retry")
@@ -154,11 +158,7 @@ def decide_same(
     """Två insatser är en och samma."""
     from pipeline.decide import same
 
-    def act(office: Installation, signed: Signed) -> Settled:
-        subscriptions = office.settings.subscriptions
-        return same(office.database, office.by_key, (one, other), signed, subscriptions)
-
-    _settle(context, by, why, as_json, act)
+    _settle(context, Signing(by, why), as_json, same, (one, other))
 
 
 @decide.command("different")
@@ -172,11 +172,7 @@ def decide_different(
     """Det som en ändring tog för en insats är två."""
     from pipeline.decide import different
 
-    def act(office: Installation, signed: Signed) -> Settled:
-        subscriptions = office.settings.subscriptions
-        return different(office.database, office.by_key, change, signed, subscriptions)
-
-    _settle(context, by, why, as_json, act)
+    _settle(context, Signing(by, why), as_json, different, change)
 
 
 @decide.command("undo")
@@ -190,21 +186,17 @@ def decide_undo(
     """Ta tillbaka ett beslut; båda står kvar i loggen."""
     from pipeline.decide import undo
 
-    def act(office: Installation, signed: Signed) -> Settled:
-        subscriptions = office.settings.subscriptions
-        return undo(office.database, office.by_key, number, signed, subscriptions)
-
-    _settle(context, by, why, as_json, act)
+    _settle(context, Signing(by, why), as_json, undo, number)
 
 
 def _settle(
     context: typer.Context,
-    by: str,
-    why: str,
+    signing: Signing,
     as_json: bool,
-    act: Callable[[Installation, Signed], Settled],
+    verb: Callable[[Database, Pages, Subject, Signed, Sequence[Subscription]], Settled],
+    subject: Subject,
 ) -> None:
-    """Carry out a decision that somebody signed, and say what followed from it."""
+    """Carry out a decision of `pipeline.decide` on its subject, and say what followed from it."""
     from pipeline.decide import Signed
     from presentation.documents import recorded_document
     from presentation.language import language
@@ -212,13 +204,15 @@ def _settle(
     from snapshots import history
     from wiring import install, now
 
-    for option, value in (("--by", by), ("--why", why)):
+    for option, value in (("--by", signing.by), ("--why", signing.why)):
         if not value.strip():
             raise UsageError(f"{option}: får inte vara tomt; skriv vem som beslutar, och varför")
     settings = session(context).settings()
     words = language(settings.worker.language)
     with install(settings) as installation:
-        settled = act(installation, Signed(by.strip(), why.strip(), now()))
+        signed = Signed(signing.by.strip(), signing.why.strip(), now())
+        subscriptions = settings.subscriptions
+        settled = verb(installation.database, installation.by_key, subject, signed, subscriptions)
         ids = [change for result in settled.derived for change in result.changes]
         with installation.database.read() as conn:
             found = history.changes_by_id(conn, ids) if ids else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -13,9 +13,8 @@ from cli.output import print_json
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
-    from notifications.subscriptions import Subscription
-    from pipeline.decide import Pages, Settled, Signed
-    from snapshots.database import Database
+    from pipeline.decide import Desk, Settled, Signed
+    from wiring import Installation
 
 Subject = TypeVar("Subject")
 
@@ -82,7 +81,7 @@ def quarantine_show(context: typer.Context, capture: Capture, as_json: AsJson = 
     settings = session(context).settings()
     words = language(settings.worker.language)
     with install(settings) as installation:
-        weighed = weigh(installation.database, installation.by_key, capture)
+        weighed = weigh(_desk(installation), capture)
     good = [
         {"heading": heading, "status": status, "initiatives": count}
         for heading, status, count in weighed.good
@@ -136,7 +135,7 @@ def quarantine_retry(context: typer.Context, as_json: AsJson = False) -> int:
             before = history.quarantined(conn)
         for page in installation.pages.values():
             if any(one.page_key == page.key for one in before):
-                retry(installation.database, page, now(), settings.subscriptions)
+                retry(_desk(installation), page, now())
         with installation.database.read() as conn:
             after = history.quarantined(conn)
     if as_json:
@@ -193,7 +192,7 @@ def _settle(
     context: typer.Context,
     signing: Signing,
     as_json: bool,
-    verb: Callable[[Database, Pages, Subject, Signed, Sequence[Subscription]], Settled],
+    verb: Callable[[Desk, Subject, Signed], Settled],
     subject: Subject,
 ) -> None:
     """Carry out a decision of `pipeline.decide` on its subject, and say what followed from it."""
@@ -211,8 +210,7 @@ def _settle(
     words = language(settings.worker.language)
     with install(settings) as installation:
         signed = Signed(signing.by.strip(), signing.why.strip(), now())
-        subscriptions = settings.subscriptions
-        settled = verb(installation.database, installation.by_key, subject, signed, subscriptions)
+        settled = verb(_desk(installation), subject, signed)
         ids = [change for result in settled.derived for change in result.changes]
         with installation.database.read() as conn:
             found = history.changes_by_id(conn, ids) if ids else ()
@@ -223,3 +221,10 @@ def _settle(
     print(words.say("reports.decided", number=settled.number))
     for line in change_lines(documents, words, settings.zone):
         print(line)
+
+
+def _desk(installation: Installation) -> Desk:
+    from pipeline.decide import Desk
+
+    subscriptions = installation.settings.subscriptions
+    return Desk(installation.database, installation.by_key, subscriptions)

@@ -49,47 +49,58 @@ class Settled:
     derived: tuple[Derived, ...]
 
 
-Pages = Mapping[str, Watched]
-"""The configured pages by their key."""
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where decisions are made: the store, the configured pages by key, and who is to be told."""
+
+    database: Database
+    pages: Mapping[str, Watched]
+    subscriptions: Sequence[Subscription]
+
+    def page_of(self, capture: str) -> Watched:
+        """The page a capture with content is of; UsageError where there is none."""
+        with self.database.read() as conn:
+            found = facts.capture(conn, capture)
+        if found is None:
+            raise UsageError(
+                f"{capture}: ingen sådan hämtning finns. Se id i visionsvakt quarantine list."
+            )
+        if found.body is None:
+            raise UsageError(f"{capture}: hämtningen har inget innehåll att ta ställning till.")
+        return self.pages_of((found.page,))[0]
+
+    def pages_of(self, keys: Sequence[str]) -> list[Watched]:
+        """The pages of those keys, each once; UsageError where one is no longer configured."""
+        missing = [key for key in keys if key not in self.pages]
+        if missing:
+            text = f"Sidan {missing[0]} finns inte i konfigurationen. Lägg till den igen."
+            raise UsageError(text)
+        return [self.pages[key] for key in dict.fromkeys(keys)]
 
 
-def accept(
-    database: Database,
-    pages: Pages,
-    capture: str,
-    signed: Signed,
-    subscriptions: Sequence[Subscription],
-) -> Settled:
+def accept(desk: Desk, capture: str, signed: Signed) -> Settled:
     """Believe this capture whatever its signs; what it changed is told, marked as found late."""
-    page = _page_of_capture(database, pages, capture)
+    page = desk.page_of(capture)
     decision = signed.decision("accept", page=page.key, capture=capture)
-    return _settle(database, [page], decision, subscriptions)
+    return _settle(desk, [page], decision)
 
 
-def reject(
-    database: Database,
-    pages: Pages,
-    capture: str,
-    signed: Signed,
-    subscriptions: Sequence[Subscription],
-) -> Settled:
+def reject(desk: Desk, capture: str, signed: Signed) -> Settled:
     """Never believe this capture, nor the same content again, also where it was believed before."""
-    page = _page_of_capture(database, pages, capture)
+    page = desk.page_of(capture)
     decision = signed.decision("reject", page=page.key, capture=capture)
-    return _settle(database, [page], decision, subscriptions)
+    return _settle(desk, [page], decision)
 
 
-def retry(
-    database: Database, page: Watched, now: datetime, subscriptions: Sequence[Subscription]
-) -> Derived:
+def retry(desk: Desk, page: Watched, now: datetime) -> Derived:
     """Read what waits on a page again, with today's profile; what that shows is told as found late.
 
     No decision: what still can't be trusted goes on waiting.
     """
-    with database.write() as conn:
+    with desk.database.write() as conn:
         watch.lock(conn, page.key)
         result = derive(conn, page, waiting_too=True)
-        tell_changes(conn, page, result, subscriptions, now=now)
+        tell_changes(conn, page, result, desk.subscriptions, now=now)
     return result
 
 
@@ -107,10 +118,10 @@ class Weighed:
     changes: tuple[Change, ...]
 
 
-def weigh(database: Database, pages: Pages, capture: str) -> Weighed:
+def weigh(desk: Desk, capture: str) -> Weighed:
     """What a person needs to decide on a capture. Changes nothing."""
-    page = _page_of_capture(database, pages, capture)
-    with database.read() as conn:
+    page = desk.page_of(capture)
+    with desk.database.read() as conn:
         state, _ = derived.load(conn, page.key)
         look = facts.look(conn, capture, page.key)
         if look is None:
@@ -130,15 +141,9 @@ def weigh(database: Database, pages: Pages, capture: str) -> Weighed:
     )
 
 
-def same(
-    database: Database,
-    pages: Pages,
-    initiatives: tuple[str, str],
-    signed: Signed,
-    subscriptions: Sequence[Subscription],
-) -> Settled:
+def same(desk: Desk, initiatives: tuple[str, str], signed: Signed) -> Settled:
     """Two initiatives are one: the later goes on where the earlier left, or both are one life."""
-    with database.read() as conn:
+    with desk.database.read() as conn:
         left, right = (_tracks_of(conn, initiative) for initiative in initiatives)
         if {track.track for track in left} & {track.track for track in right}:
             raise UsageError(
@@ -156,18 +161,12 @@ def same(
                 "Ta tillbaka det först: visionsvakt decide undo N."
             )
 
-    return _settle(database, _pages(pages, keys), decision, subscriptions, are_one)
+    return _settle(desk, desk.pages_of(keys), decision, are_one)
 
 
-def different(
-    database: Database,
-    pages: Pages,
-    change: str,
-    signed: Signed,
-    subscriptions: Sequence[Subscription],
-) -> Settled:
+def different(desk: Desk, change: str, signed: Signed) -> Settled:
     """What a change took for one initiative is two: one left and another came."""
-    with database.read() as conn:
+    with desk.database.read() as conn:
         stored = derived.change_by_id(conn, change)
     if stored is None:
         raise UsageError(
@@ -181,19 +180,13 @@ def different(
     decision = signed.decision(
         "different", page=stored.page, left=found.old_seen, right=found.new_seen
     )
-    touched = _pages(pages, (stored.page,))
-    return _settle(database, touched, decision, subscriptions)
+    touched = desk.pages_of((stored.page,))
+    return _settle(desk, touched, decision)
 
 
-def undo(
-    database: Database,
-    pages: Pages,
-    number: int,
-    signed: Signed,
-    subscriptions: Sequence[Subscription],
-) -> Settled:
+def undo(desk: Desk, number: int, signed: Signed) -> Settled:
     """Take a decision back. The decision and its undoing both stay on record."""
-    with database.read() as conn:
+    with desk.database.read() as conn:
         log = {decision.number: decision for decision in facts.decision_log(conn)}
         earlier = log.get(number)
         if earlier is not None and earlier.what.kind == "undo":
@@ -207,29 +200,28 @@ def undo(
         found = [facts.capture(conn, name) for name in captures]
         keys = {what.page, *(one.page for one in found if one is not None)} - {None}
     decision = signed.decision("undo", page=what.page, undoes=number)
-    touched = _pages(pages, tuple(key for key in keys if key is not None))
-    return _settle(database, touched, decision, subscriptions)
+    touched = desk.pages_of(tuple(key for key in keys if key is not None))
+    return _settle(desk, touched, decision)
 
 
 def _settle(
-    database: Database,
+    desk: Desk,
     pages: Sequence[Watched],
     decision: facts.NewDecision,
-    subscriptions: Sequence[Subscription],
     check: Callable[[Connection], None] = lambda conn: None,
 ) -> Settled:
     """The decision, what follows from it and what is to be told: one transaction.
 
     `check` is asked once the histories are there, and may still refuse it all (UsageError).
     """
-    with database.write() as conn:
+    with desk.database.write() as conn:
         for page in sorted(pages, key=lambda page: page.key):
             watch.lock(conn, page.key)
         number = facts.decide(conn, decision)
         results = [derive_again(conn, page) for page in pages]
         check(conn)
         for page, result in zip(pages, results, strict=True):
-            _tell(conn, page, result, subscriptions, decision.at)
+            _tell(conn, page, result, desk.subscriptions, decision.at)
     return Settled(number, tuple(results))
 
 
@@ -314,22 +306,3 @@ def _stood_together(one: _Presence, other: _Presence) -> bool:
         for start, end in one.stood
         for start_too, end_too in other.stood
     )
-
-
-def _page_of_capture(database: Database, pages: Pages, capture: str) -> Watched:
-    with database.read() as conn:
-        found = facts.capture(conn, capture)
-    if found is None:
-        raise UsageError(
-            f"{capture}: ingen sådan hämtning finns. Se id i visionsvakt quarantine list."
-        )
-    if found.body is None:
-        raise UsageError(f"{capture}: hämtningen har inget innehåll att ta ställning till.")
-    return _pages(pages, (found.page,))[0]
-
-
-def _pages(pages: Pages, keys: Sequence[str]) -> list[Watched]:
-    missing = [key for key in keys if key not in pages]
-    if missing:
-        raise UsageError(f"Sidan {missing[0]} finns inte i konfigurationen. Lägg till den igen.")
-    return [pages[key] for key in dict.fromkeys(keys)]

@@ -8,7 +8,7 @@ watch.told                       # every telling, in order
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from monitor.model import Initiative, Profile, Reason
 from notifications.subscriptions import Subscription
 from pipeline import decide
 from pipeline.check import tell_changes
-from pipeline.decide import Settled, Signed
+from pipeline.decide import Desk, Settled, Signed
 from pipeline.derive import Derived, derive
 from pipeline.form import form
 from pipeline.imports import Edition, Imported, import_editions
@@ -146,10 +146,10 @@ class Watch:
     def decide(self, what: Callable[..., Settled], *about: Any) -> Settled:
         """One of the functions of `pipeline.decide`, signed."""
         signed = Signed("Kim", "prov", self.now)
-        return what(self.store, self.by_key, *about, signed, self.subscriptions)
+        return what(self.desk, *about, signed)
 
     def retry(self, page: str) -> Derived:
-        return decide.retry(self.store, self.pages[page], self.now, self.subscriptions)
+        return decide.retry(self.desk, self.pages[page], self.now)
 
     def send(self) -> int:
         """Let digests claim what waits to be told; returns how many messages that makes."""
@@ -159,8 +159,9 @@ class Watch:
     # -- what came of it ---------------------------------------------------------------------------
 
     @property
-    def by_key(self) -> Mapping[str, Watched]:
-        return {page.key: page for page in self.pages.values()}
+    def desk(self) -> Desk:
+        by_key = {page.key: page for page in self.pages.values()}
+        return Desk(self.store, by_key, self.subscriptions)
 
     @property
     def changes(self) -> list[dict[str, Any]]:

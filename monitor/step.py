@@ -186,10 +186,12 @@ def step(
     absolute = tuple(_absolute_signs(state, reading))
     if absolute:
         return Step(replace(state, suspect=absolute), "quarantined", absolute)
-    relative = _signs_against_past(state, reading, at, decisions)
+    matching = _matching(state, reading, at, decisions)
+    relative = _signs_against_past(state, reading, matching)
     if relative:
         return _wait(replace(state, suspect=relative), at, reading, decisions)
-    return _accept(state, (_Sight(at, reading, look.at, late=False),), decisions)
+    sight = _Sight(at, reading, look.at, late=False, matching=matching)
+    return _accept(state, (sight,), decisions)
 
 
 def rebase(
@@ -257,12 +259,13 @@ class _Place:
 @dataclass(frozen=True, slots=True)
 class _Sight:
     """A reading that is to be believed, where it was first seen and when last, and whether it had
-    to wait."""
+    to wait. `matching`: with the state it meets, where that was asked before."""
 
     place: _Place
     reading: Reading
     seen_last: datetime
     late: bool
+    matching: Matching | None = None
 
 
 def _seen_again(state: State, look: Look, decisions: Decisions) -> Step:
@@ -303,13 +306,10 @@ def _is_known(present: Sequence[Track], reading: Reading) -> bool:
     return kept * 2 >= len(present)
 
 
-def _signs_against_past(
-    state: State, reading: Reading, at: _Place, decisions: Decisions
-) -> tuple[Reason, ...]:
+def _signs_against_past(state: State, reading: Reading, matching: Matching) -> tuple[Reason, ...]:
     if not state.number:
         return ()
     old = [track.initiative for track in state.present]
-    matching = _matching(state, reading, at, decisions)
     return _relative_signs(old, reading, matching, state.past)
 
 
@@ -389,7 +389,7 @@ def _accept(state: State, sights: Sequence[_Sight], decisions: Decisions) -> Ste
 def _advance(state: State, sight: _Sight, decisions: Decisions) -> tuple[State, Snapshot | None]:
     """The state after one reading to be believed, and its snapshot where anything changed."""
     reading, place = sight.reading, sight.place
-    matching = _matching(state, reading, place, decisions)
+    matching = sight.matching or _matching(state, reading, place, decisions)
     old = [track.initiative for track in state.present]
     departed = [track.initiative for track in state.departed]
     new = reading.initiatives

@@ -128,7 +128,8 @@ def history_of(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Visa en insats hela liv: lägen, ändringar och sidor."""
+    """Visa en insats hela liv: lägen, ändringar, sidor, och vem som fick veta."""
+    from pipeline.preview import told_of
     from presentation.documents import history_document, instant
     from presentation.language import language
     from presentation.reports import history_lines
@@ -150,6 +151,7 @@ def history_of(
             }
             for one in audit.sources(conn, life)
         ]
+        document["told"] = told_of(conn, [change["id"] for change in document["changes"]])
         if explain:
             _explain(conn, life, document)
     if as_json:

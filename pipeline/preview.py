@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ from notifications.render import Letter, letter
 from notifications.subscriptions import Subscription, wants
 from notifications.view import view_of
 from pipeline.announce import charts
-from pipeline.form import telling_of
+from pipeline.form import NOT_TOLD, telling_of
 from pipeline.tell import replay
 from presentation.documents import Document, change_document, instant
 from snapshots import history, watch
@@ -113,47 +113,70 @@ def replay_since(
     return queued
 
 
-def told_of(conn: Connection, changes: Sequence[str]) -> Mapping[str, list[Document]]:
-    """For each change: to whom it was told, when, in which message, and how that went."""
-    table = tellings.c
+def told_of(conn: Connection, changes: Sequence[str]) -> list[Document]:
+    """To whom each of these changes was told, when, in which message, and how that went.
+
+    One entry for each delivery, oldest first; one without message or address where the change
+    still waits for its digest. What never stood long enough to be told to somebody is not here.
+    """
+    found: list[Document] = []
+    table, message = tellings.c, messages.c
     claimed = conn.execute(
-        sa.select(table.change, table.subscription, table.cause, messages.c.created_at)
-        .join(messages, messages.c.id == table.message)
-        .where(table.change.in_(changes))
+        sa.select(table.change, table.subscription, table.cause, table.message, message.created_at)
+        .outerjoin(messages, message.id == table.message)
+        .where(table.change.in_(changes), sa.func.coalesce(table.message, "") != NOT_TOLD)
         .order_by(table.seq)
     ).all()
-    found: dict[str, list[Document]] = {change: [] for change in changes}
+    digests: dict[tuple[str, datetime], list[tuple[set[str], Any]]] = {}
     for row in claimed:
-        # A digest is several messages where addresses were added at different times.
-        rows = conn.execute(
-            sa.select(deliveries, messages.c.payload)
-            .join(messages, messages.c.id == deliveries.c.message)
-            .where(
-                messages.c.subscription == row.subscription,
-                messages.c.kind == "digest",
-                messages.c.created_at == row.created_at,
-            )
-            .order_by(deliveries.c.id)
-        )
-        for one in rows:
-            ids = {
-                told
-                for entry in one.payload["entries"]
-                for change in entry["changes"]
-                for told in change.get("ids", [change["id"]])
-            }
-            if row.change in ids:
-                found[row.change].append(_told(one, row.cause))
+        if row.message is None:
+            found.append(_told(row, None))
+            continue
+        claim = (row.subscription, row.created_at)
+        if claim not in digests:
+            digests[claim] = _sent_at_once(conn, *claim)
+        found += [_told(row, delivery) for ids, delivery in digests[claim] if row.change in ids]
     return found
 
 
-def _told(row: Any, cause: str) -> Document:
+def _sent_at_once(
+    conn: Connection, subscription: str, moment: datetime
+) -> list[tuple[set[str], Any]]:
+    """Deliveries of one digest, each with the changes in it: it is several messages where addresses
+    were added at different times."""
+    rows = conn.execute(
+        sa.select(deliveries, messages.c.payload)
+        .join(messages, messages.c.id == deliveries.c.message)
+        .where(
+            messages.c.subscription == subscription,
+            messages.c.kind == "digest",
+            messages.c.created_at == moment,
+        )
+        .order_by(deliveries.c.address, deliveries.c.id)
+    )
+    return [
+        (
+            {
+                told
+                for entry in row.payload["entries"]
+                for change in entry["changes"]
+                for told in change.get("ids", [change["id"]])
+            },
+            row,
+        )
+        for row in rows
+    ]
+
+
+def _told(telling: Any, delivery: Any) -> Document:
     return {
-        "subscription": row.subscription,
-        "address": row.address,
-        "message": row.message,
-        "delivery": row.id,
-        "cause": cause,
-        "state": row.state,
-        "sent_at": instant(row.sent_at),
+        "change": telling.change,
+        "subscription": telling.subscription,
+        "cause": telling.cause,
+        "state": delivery.state if delivery else "waiting",
+        "channel": delivery.channel if delivery else None,
+        "address": delivery.address if delivery else None,
+        "message": delivery.message if delivery else None,
+        "delivery": delivery.id if delivery else None,
+        "sent_at": instant(delivery.sent_at) if delivery else None,
     }

@@ -80,7 +80,7 @@ def history_lines(life: Document, words: Language, zone: tzinfo) -> Iterator[str
     for line in lifecycle_lines(life, words, zone):
         yield f"  {line}"
     yield ""
-    yield from change_lines(life["changes"], words, zone)
+    yield from change_lines(life["changes"], words, zone, life.get("told", ()))
     filed = [one for one in life.get("sources", ()) if one["source"] != "look"]
     if filed:
         yield ""

@@ -42,12 +42,17 @@ def reading_lines(reading: Reading, words: Language) -> Iterator[str]:
 
 
 def change_lines(
-    changes: Iterable[Document], words: Language, zone: tzinfo | None = None
+    changes: Iterable[Document],
+    words: Language,
+    zone: tzinfo | None = None,
+    told: Iterable[Document] = (),
 ) -> Iterator[str]:
     """What `diff` and `changes` print: per change (as documented) its kinds, then old and new.
 
-    With `zone` each says on which page it was found, and between which two looks.
+    With `zone` each says on which page it was found, and between which two looks; with `told` (as
+    `history` documents it), who was told of it, when, and in which message.
     """
+    told = tuple(told)
     for number, change in enumerate(changes):
         if number:
             yield ""
@@ -61,6 +66,8 @@ def change_lines(
         if zone is not None:
             when = between(change["after"], change["before"], zone, words)
             yield f"  {change['page']}, {when}"
+            mine = (one for one in told if one["change"] == change["id"])
+            yield from _told(mine, words, zone)
 
 
 def check_lines(check: Document, words: Language, zone: tzinfo) -> Iterator[str]:
@@ -85,6 +92,22 @@ def local(instant: str | None, zone: tzinfo) -> str:
     if instant is None:
         return "–"
     return datetime.fromisoformat(instant).astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def _told(told: Iterable[Document], words: Language, zone: tzinfo) -> Iterator[str]:
+    for one in told:
+        if one["message"] is None:
+            yield f"  {words.say('told.queued', subscription=one['subscription'])}"
+            continue
+        said = words.say(
+            f"told.{one['state']}",
+            address=one["address"],
+            subscription=one["subscription"],
+            at=local(one["sent_at"], zone),
+            message=one["message"],
+        )
+        cause = words.say("told." + one["cause"])
+        yield f"  {said}{f' ({cause})' if cause else ''}"
 
 
 def _initiative_change(change: Document, words: Language) -> Iterator[str]:

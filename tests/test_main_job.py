@@ -133,6 +133,15 @@ def test_a_change_is_told_once_by_mail_and_by_signed_webhook(granvik: Granvik) -
     assert all(set(row) >= keys for row in rows)
     assert {row["state"] for row in rows} == {"sent"}
     assert all("whsec" not in json.dumps(row) for row in rows)
+    life = home.json("history", "Lånehunden")
+    assert {one["change"] for one in life["told"]} == {life["changes"][0]["id"]}
+    assert {(one["address"], one["state"]) for one in life["told"]} == {
+        ("kim@granvik.example", "sent"),
+        ("lo@granvik.example", "sent"),
+        (granvik.hook.url("/hook"), "sent"),
+    }
+    assert {one["delivery"] for one in life["told"]} < {row["id"] for row in rows}
+    assert "sagt till kim@granvik.example (kommunikation)" in home.run("history", "Lånehunden").out
 
 
 def test_a_daily_digest_waits_for_its_time(granvik: Granvik) -> None:

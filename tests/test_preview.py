@@ -74,10 +74,30 @@ def test_it_is_on_record_who_was_told_of_a_change_and_when(sqlite_store: Databas
         place.post()
         with sqlite_store.read() as conn:
             record = told_of(conn, [told["id"], "c-unknown"])
-        assert record["c-unknown"] == []
-        states = {one["address"]: one["state"] for one in record[told["id"]]}
+        assert {one["change"] for one in record} == {told["id"]}
+        states = {one["address"]: one["state"] for one in record}
         assert states == {"a@granvik.example": "sent", "b@granvik.example": "dead"}
-        assert {one["cause"] for one in record[told["id"]]} == {"look"}
+        assert {one["cause"] for one in record} == {"look"}
+        assert len({one["message"] for one in record}) == 1
+
+
+def test_the_record_says_what_waits_for_its_digest_and_nothing_of_what_never_stood(
+    sqlite_store: Database,
+) -> None:
+    daily = by_mail(digest="daily 20:00")
+    calm = by_mail(id="lugn", settle_seconds=3600)
+    with square(sqlite_store, daily, calm) as place:
+        place.look()
+        place.post()
+        old, new = initiative(), initiative(status="ongoing")
+        there = change(old, new, at=place.now, number=2)
+        back = change(new, old, at=place.now, number=3)
+        place.town.tell(there, back)
+        place.post(hours=2)
+        with sqlite_store.read() as conn:
+            (waits,) = told_of(conn, [there["id"]])
+        assert (waits["subscription"], waits["state"]) == ("kommunikation", "waiting")
+        assert waits["message"] is waits["address"] is waits["sent_at"] is None
 
 
 def test_a_digest_s_chart_counts_now_and_a_month_ago(sqlite_store: Database) -> None:

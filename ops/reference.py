@@ -51,7 +51,7 @@ def _help() -> Iterator[tuple[str, str]]:
 
     def walk(command: object, context: typer.Context) -> Iterator[tuple[str, str]]:
         yield context.command_path, command.get_help(context)  # type: ignore[attr-defined]
-        names = getattr(command, "list_commands", lambda _: [])(context)
+        names: list[str] = getattr(command, "list_commands", lambda _: [])(context)
         for name in names:
             inner = command.get_command(context, name)  # type: ignore[attr-defined]
             yield from walk(inner, inner.context_class(inner, info_name=name, parent=context))

@@ -205,7 +205,7 @@ def run(seed: int, count: int, seconds: float, traced_share: float = 0.05) -> in
 
 def run_atheris(cases_wanted: int) -> int:
     """The same promises under libFuzzer's guidance."""
-    import atheris
+    import atheris  # type: ignore[import-untyped]
 
     def one(data: bytes) -> None:
         broken = check(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
@@ -54,8 +55,13 @@ def test_a_torn_body_is_named_and_the_others_stay_readable(store: Database) -> N
     with store.write() as conn:
         names = [bodies.put(conn, "granvik", _page(seed)) for seed in range(3)]
         torn = bytes.fromhex(names[1])
-        for spoil in (lambda data: data[:-3], lambda data: data[:9] + b"\0" + data[10:]):
-            data = conn.scalar(sa.select(schema.bodies.c.data).where(schema.bodies.c.hash == torn))
+        spoilers: list[Callable[[bytes], bytes]] = [
+            lambda data: data[:-3],
+            lambda data: data[:9] + b"\0" + data[10:],
+        ]
+        for spoil in spoilers:
+            found = sa.select(schema.bodies.c.data).where(schema.bodies.c.hash == torn)
+            data: bytes = conn.execute(found).scalar_one()
             conn.execute(
                 schema.bodies.update().where(schema.bodies.c.hash == torn).values(data=spoil(data))
             )

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import settings
 from cli.program import COMMANDS
+from ops import reference
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-sys.path.insert(0, str(ROOT / "ops"))
-
-import reference  # noqa: E402
 
 SETTINGS = {f"{table}.{key}" for table, keys in settings.KEYS.items() if table for key in keys}
 

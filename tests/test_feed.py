@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from datetime import timedelta
 from typing import Any
 
-import feedparser
+import feedparser  # type: ignore[import-untyped]
 
 from notifications.channels import Letterhead
 from notifications.feed import Feed, atom

@@ -261,7 +261,11 @@ def test_as_of_any_look_is_what_the_fold_held_then(store: Database, seed: int) -
             released_later = came.outcome == "quarantined"
             if state.number and not released_later:
                 expected[look.at] = state
-        late = {one.change.before for one in history.changes(conn) if one.change.late}
+        late = {
+            change.before
+            for change in (one.change for one in history.changes(conn))
+            if change.late and change.before
+        }
         for at, held in expected.items():
             shown = history.show(conn, "granvik", at)
             assert shown is not None

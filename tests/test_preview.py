@@ -28,6 +28,7 @@ def test_a_preview_shows_what_waits_and_claims_nothing(sqlite_store: Database) -
             assert shown.letter.subject.startswith("1 står inte längre på sidan: Nattbussar")
             assert shown.document["changes"][0]["kinds"] == ["removed"]
         (mail,) = place.post(days=1)
+        assert shown.letter is not None
         assert mail.subject == shown.letter.subject
 
 

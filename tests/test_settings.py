@@ -42,7 +42,8 @@ def test_an_empty_file_gives_every_default(tmp_path: Path) -> None:
     assert (found.fetch.timeout_seconds, found.fetch.max_bytes) == (30, 10_000_000)
     assert found.web.listen == ("127.0.0.1", 8080)
     assert found.backup.folder is None
-    assert found.pages == found.subscriptions == ()
+    assert found.pages == ()
+    assert found.subscriptions == ()
     assert "boras" in found.profiles
 
 

@@ -135,11 +135,16 @@ def truth(
     return found
 
 
+def _titles(entry: Entry) -> tuple[str | None, str | None]:
+    old, new = (title and same_key(title) for title in entry.change["title"].values())
+    return old, new
+
+
 def told(entries: list[Entry]) -> Counter[Told]:
     return Counter(
         (
             frozenset(entry.change["kinds"]),
-            *(title and same_key(title) for title in entry.change["title"].values()),
+            *_titles(entry),
             tuple(page for page in PAGES if page in {one.id for one in entry.pages}),
         )
         for entry in entries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import subprocess
@@ -300,7 +301,7 @@ def test_nothing_is_logged_of_what_was_rolled_back(store: Database) -> None:
 
 
 def test_the_root_is_that_of_rfc_9162() -> None:
-    leaves = [ledger.hashlib.sha256(bytes([0, number])).digest() for number in range(7)]
+    leaves = [hashlib.sha256(bytes([0, number])).digest() for number in range(7)]
 
     def tree(part: list[bytes]) -> bytes:
         if len(part) == 1:
@@ -309,7 +310,7 @@ def test_the_root_is_that_of_rfc_9162() -> None:
         while half * 2 < len(part):
             half *= 2
         nodes = tree(part[:half]) + tree(part[half:])
-        return ledger.hashlib.sha256(b"\x01" + nodes).digest()
+        return hashlib.sha256(b"\x01" + nodes).digest()
 
     for count in range(1, 8):
         assert ledger.root(leaves[:count]) == tree(leaves[:count])
@@ -399,7 +400,7 @@ def test_a_full_disk_is_named_and_nothing_is_half_written(sqlite_store: Database
     sqlite_store.close()
     sa.event.listen(sqlite_store.engine, "connect", full)
     noise = bytes(range(256)) * 4 + b"".join(
-        ledger.hashlib.sha256(bytes([number])).digest() for number in range(250)
+        hashlib.sha256(bytes([number])).digest() for number in range(250)
     )
 
     def fill() -> None:
@@ -533,7 +534,7 @@ def test_another_tool_can_read_the_file(sqlite_store: Database) -> None:
 
 def _long_page(number: int) -> bytes:
     return b"".join(
-        b"<li>%s</li>" % ledger.hashlib.sha256(b"%d %d" % (number, line)).hexdigest().encode()
+        b"<li>%s</li>" % hashlib.sha256(b"%d %d" % (number, line)).hexdigest().encode()
         for line in range(2000)
     )
 

@@ -191,7 +191,14 @@ def test_lives_are_written_where_they_changed_and_summaries_tell_what_joins_them
     record(store, looks_at(11, key="sjoby"))
     with store.write() as conn:
         for key in ("granvik", "sjoby"):
-            page = {"key": key, "id": key, "name": key, "url": "", "group": "g", "timetable": ""}
+            page: dict[str, object] = {
+                "key": key,
+                "id": key,
+                "name": key,
+                "url": "",
+                "group": "g",
+                "timetable": "",
+            }
             page |= {"added_at": looks_at(11)[0].at, "failures": 0, "fence": 0}
             conn.execute(schema.pages.insert(), page)
             fold(conn, key)

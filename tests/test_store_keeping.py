@@ -41,7 +41,12 @@ def tell(conn: Connection, number: int, state: str = "waiting", address: str = "
     delivery: dict[str, Any] = {"id": f"d-{number}", "message": message, "subscription": "s"}
     delivery |= {"channel": "email", "address": address, "state": state, "attempts": 0}
     conn.execute(schema.deliveries.insert(), {**delivery, "created_at": at})
-    telling = {"subscription": "s", "change": f"c-{number}", "page": "granvik", "cause": "look"}
+    telling: dict[str, Any] = {
+        "subscription": "s",
+        "change": f"c-{number}",
+        "page": "granvik",
+        "cause": "look",
+    }
     telling |= {"subject": "", "payload": {}, "created_at": at, "ready_at": at}
     conn.execute(schema.tellings.insert(), {**telling, "message": message})
     seen = Observation(f"k-{number}", 0)

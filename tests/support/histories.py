@@ -396,7 +396,7 @@ class _Page:
     # -- what an editor may do; each says which kinds it was ---------------------------------
 
     def edit(self) -> None:
-        weights: list[tuple[float, Callable[[], None]]] = [
+        weights: list[tuple[float, Callable[[], object]]] = [
             (0.30, self._overhaul),
             (0.10, self._rename),
             (0.14, self._reword),

@@ -100,18 +100,18 @@ class Home:
         texts = []
         for stream in (out, err):
             stream.flush()
-            texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
+            texts.append(stream.buffer.getvalue().decode())
         return Done(words, code, *texts)
 
     def json(self, *words: str, code: int = 0, **environment: str) -> Any:
         """The document of a command that must end with `code`."""
-        done = self.run(*words, "--json", **environment)
+        done = self.run(*words, "--json", stdin=None, **environment)
         assert done.code == code, done
         return done.document
 
     def refused(self, *words: str, **environment: str) -> str:
         """The one line of a command that must be refused: exit 2, nothing on standard output."""
-        done = self.run(*words, **environment)
+        done = self.run(*words, stdin=None, **environment)
         assert (done.code, done.out) == (2, ""), done
         assert len(done.err.splitlines()) == 1, done
         assert "Traceback" not in done.err

@@ -64,7 +64,17 @@ def postgresql() -> Iterator[PostgreSQL]:
         data = folder / "data"
         environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(folder)}
         shared: dict[str, Any] = {"env": environment, "cwd": folder, **account}
-        initdb = [programs / "initdb", "-D", data, "-U", "granvik", "-A", "trust", "-E", "UTF8"]
+        initdb: list[str | Path] = [
+            programs / "initdb",
+            "-D",
+            data,
+            "-U",
+            "granvik",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+        ]
         made = subprocess.run(
             [*initdb, "--locale=C.UTF-8", "-N"], capture_output=True, text=True, **shared
         )

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from notifications import outbox
 from notifications.channels import Letterhead
 from notifications.email import EmailChannel, MailServer
-from pipeline import deliver as delivering
 from pipeline.deliver import PostOffice, deliver
 from pipeline.tell import sync_subscribers, tell
 from snapshots.database import Database, open_database
@@ -63,7 +63,7 @@ def run(database: Database, port: int, number: int, held_at: str) -> None:
 
 def _watch_steps(held_at: str) -> None:
     """Holds at the steps inside `deliver`, between its transactions."""
-    outbox, channel = delivering.outbox, EmailChannel
+    channel = EmailChannel
     claim, settle, send = outbox.claim, outbox.settle_sent, channel.send
     begun: list[object] = []
 
@@ -83,7 +83,8 @@ def _watch_steps(held_at: str) -> None:
         settle(*args, **more)
         hold("settling", held_at)
 
-    outbox.claim, outbox.settle_sent, channel.send = claiming, settling, sending
+    outbox.claim, outbox.settle_sent = claiming, settling
+    channel.send = sending  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

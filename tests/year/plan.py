@@ -253,9 +253,10 @@ class _Editors:
                 self._gone[page].pop(0)
                 self._put(at, page, who)
             return
-        who = self._somebody(page, at)
-        if who is None:
+        chosen = self._somebody(page, at)
+        if chosen is None:
             return
+        who = chosen
         if what == "remove":
             self._remove(at, page, who)
         elif what not in ("add", "restore"):

@@ -143,7 +143,7 @@ class Town:
     def came(self, to: Sequence[str], raw: bytes) -> None:
         """A mail was taken in; whether the sender will hear of it is another matter."""
         mail = message_from_bytes(raw, policy=policy.default)
-        text = mail.get_body(("plain",))  # type: ignore[attr-defined]
+        text = mail.get_body(("plain",))
         self.note(
             "mail",
             to=list(to),

@@ -181,10 +181,10 @@ def _health(
         yield
         return
     from presentation.language import language
-    from web import lives
+    from web import feed, lives
     from web.health import serve
 
-    more = [lives.route(worker.installation)]
+    more = [lives.route(worker.installation), feed.route(worker.installation)]
     if metrics is not None:
         more.append(metrics.route())
     with serve(*settings.web.listen, ready=worker.ready, more=more) as server:

@@ -24,7 +24,7 @@ TYPE = "application/atom+xml; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What a feed is called and where it lies. `updated` is the time of the last look or change."""
+    """What a feed is called and where it lies. `updated` is the newest change's time."""
 
     url: str
     title: str

@@ -231,7 +231,8 @@ class Wanted:
     """Which changes. Left out: all. `since` and `until` filter `before`, half-open.
 
     `pages` are keys; `kinds`, `statuses` (old or new), `signals` match where one of them does;
-    `words` where one stands in an old or new text, case ignored; `initiative` is an id.
+    `words` where one stands in an old or new text, case ignored; `initiative` is an id. With
+    `newest` at most so many of them (before `words` are looked for), the newest.
     """
 
     pages: Sequence[str] | None = None
@@ -243,6 +244,7 @@ class Wanted:
     words: Sequence[str] = ()
     initiative: str | None = None
     ids: Sequence[str] | None = None
+    newest: int | None = None
 
 
 def changes(
@@ -267,7 +269,11 @@ def find_changes(conn: Connection, wanted: Wanted) -> tuple[RecordedChange, ...]
     table = changes_table
     query = derived.change_query().add_columns(pages.c.id.label("page_id"))
     query = query.join(pages, pages.c.key == table.c.page)
-    query = query.order_by(table.c.before, pages.c.id, table.c.new_snapshot, table.c.rank)
+    order = (table.c.before, pages.c.id, table.c.new_snapshot, table.c.rank)
+    if wanted.newest is None:
+        query = query.order_by(*order)
+    else:
+        query = query.order_by(*(one.desc() for one in order)).limit(wanted.newest)
     if wanted.pages is not None:
         query = query.where(table.c.page.in_(wanted.pages))
     if wanted.since is not None:
@@ -287,6 +293,8 @@ def find_changes(conn: Connection, wanted: Wanted) -> tuple[RecordedChange, ...]
     for chunk in [None] if wanted.ids is None else _chunks(list(wanted.ids), 500):
         part = query if chunk is None else query.where(table.c.id.in_(chunk))
         found.extend(_recorded(row) for row in conn.execute(part))
+    if wanted.newest is not None:
+        found.reverse()
     if wanted.ids is not None and len(wanted.ids) > 500:
         found.sort(key=lambda one: (one.change.before, one.page, one.change.new_snapshot))
     if wanted.words:

@@ -175,13 +175,19 @@ def verify_replay(
                 raise DerivationError(f"Ändringarna går inte ihop vid «{_title(one)}».")
             told_old.add(one.old_index)
             rebuilt.append(_frozen(_replayed(_fields(before), _fields(after), one.kinds)))
-    # What no difference names stands as it stood. An unknown address takes what is known of it.
+    # What no difference names stands as it stood. An unknown address takes what is known of it;
+    # what is equal on both sides is so when folded, too.
     new_of = {left: right for right, left in partner.items()}
+    equal: set[int] = set()
     for index, item in enumerate(old):
-        if index not in told_old:
-            twin = new[new_of[index]] if index in new_of else item
+        if index in told_old:
+            continue
+        twin = new[new_of[index]] if index in new_of else item
+        if index in new_of and (item is twin or item == twin):
+            equal.add(new_of[index])
+        else:
             rebuilt.append(_frozen(_fields(item, twin)))
-    wanted = Counter(_frozen(_fields(item)) for item in new)
+    wanted = Counter(_frozen(_fields(item)) for at, item in enumerate(new) if at not in equal)
     if Counter(rebuilt) != wanted:
         odd = next(iter((wanted - Counter(rebuilt)) or (Counter(rebuilt) - wanted)))
         raise DerivationError(f"Ändringarna ger inte den nya versionen: «{dict(odd)['title']}».")

@@ -12,6 +12,7 @@ number of additions. They stop what loses a third of a section or of a page at o
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -110,28 +111,34 @@ def _relative(code: str, text: str, detail: str) -> Reason:
 
 def _unlike_sections(reading: Reading, present: Sequence[Initiative]) -> list[Reason]:
     """Statuses whose initiatives left, or changed, in great numbers; moves to another are none."""
+    stands = {(item.title, item.description) for item in reading.initiatives}
+    altered = [item for item in present if (item.title, item.description) not in stands]
+    if not altered:
+        return []
     titles = {same_key(item.title): item for item in reading.initiatives}
     texts = {same_key(item.description) for item in reading.initiatives if item.description}
+    sizes = Counter(item.status for item in present)
     reasons = []
-    for status in dict.fromkeys(item.status for item in present):
-        mine = [item for item in present if item.status == status]
+    for status, size in sizes.items():
         lost = changed = 0
-        for item in mine:
+        for item in altered:
+            if item.status != status:
+                continue
             now = titles.get(same_key(item.title))
             if now is None:
                 changed += 1
                 lost += same_key(item.description) not in texts
             elif not same(now.description, item.description):
                 changed += 1
-        many_lost = lost >= LOST_AT_LEAST and lost >= len(mine) * LOST_SHARE
+        many_lost = lost >= LOST_AT_LEAST and lost >= size * LOST_SHARE
         many_changed = changed >= SECTION_CHANGED_AT_LEAST
-        if many_lost or (many_changed and changed >= len(mine) * SECTION_CHANGED_SHARE):
+        if many_lost or (many_changed and changed >= size * SECTION_CHANGED_SHARE):
             number = lost if many_lost else changed
             reasons.append(
                 _relative(
                     "section_unlike",
-                    f"{number} av {len(mine)} insatser i ett avsnitt känns inte igen.",
-                    f"{status or ''} {number}/{len(mine)}".strip(),
+                    f"{number} av {size} insatser i ett avsnitt känns inte igen.",
+                    f"{status or ''} {number}/{size}".strip(),
                 )
             )
     return reasons

@@ -262,7 +262,7 @@ class Worker:
             self._keeping = self._pool.submit(self._keep)
 
     def _keep(self) -> None:
-        """Copies and packing, beside the looks."""
+        """Copies and the daily round, beside the looks."""
         try:
             self._upkeep.run(
                 self.installation.database,

@@ -29,10 +29,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import town
 from cli.frame import Family
 from cli.program import COMMANDS
 from monitor.errors import VisionsvaktError
+from pipeline import town
 
 app = Family()
 

@@ -24,6 +24,10 @@ OPENS_AFTER: Final = 3
 """So many failures in a row are an incident, where whoever notes them says no other number."""
 FIRST_REMINDER: Final = timedelta(days=1)
 NEXT_REMINDERS: Final = timedelta(days=7)
+TOLD_ONCE: Final = frozenset({"still", "reads_less"})
+"""Causes that are no failure, and may be nothing: nobody is reminded of them."""
+ABOUT_PAGES: Final = frozenset({"page", "stillness", "shrinking"})
+"""Kinds of subjects that are named by a page's key."""
 _STILL_NEWS: Final = timedelta(days=14)
 """An end is told at most so long after: who starts anew after a year hears of no old ones."""
 
@@ -134,7 +138,7 @@ def due_news(
     if incident.cause not in told_causes:
         return News("changed", incident, (incident.id, incident.cause))
     lasted = now - max(incident.opened_at, since)
-    if lasted < FIRST_REMINDER:
+    if lasted < FIRST_REMINDER or incident.cause in TOLD_ONCE:
         return None
     number = 1 + (lasted - FIRST_REMINDER) // NEXT_REMINDERS
     return News("reminded", incident, (incident.id, "reminded", number))
@@ -159,7 +163,7 @@ def payload_of(news: News, subject_name: str) -> dict[str, Any]:
 def subject_name(subject: str, pages: Mapping[str, str]) -> str:
     """A subject as people call it; `pages` are names by key."""
     kind, _, name = subject.partition(":")
-    return pages.get(name, name) if kind == "page" else name or kind
+    return pages.get(name, name) if kind in ABOUT_PAGES else name or kind
 
 
 def _going_on(subject: str) -> sa.Select[Any]:
@@ -201,6 +205,19 @@ MENDS: Final[Mapping[str, str]] = {
     "wrong_kind": "Adressen leder inte till en webbsida: rätta url i konfigurationen.",
     # a reading that can't be trusted
     "quarantined": "Kör «visionsvakt quarantine list», sedan accept eller reject.",
+    # what we notice ourselves
+    "canary": (
+        "Visionsvakt klarar inte sin egen påhittade sida: starta om det. Går det inte över, skicka"
+        " texten till den som utvecklar det, och gå tills vidare tillbaka till förra versionen."
+    ),
+    "still": (
+        "Läs sidan i en webbläsare: är det rätt adress, och står det som «visionsvakt show» säger?"
+        " Stämmer allt behöver du inte göra något."
+    ),
+    "reads_less": (
+        "Jämför sidan i en webbläsare med «visionsvakt show»: saknas insatser, rätta profilen."
+        " Stämmer allt behöver du inte göra något."
+    ),
     # mail and webhooks
     "connect": "Kontrollera email.host och email.port, och att e-postservern är igång.",
     "starttls": "Servern tar inte emot krypterat: ändra email.security till tls eller none.",

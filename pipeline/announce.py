@@ -306,7 +306,7 @@ def _incidents(desk: _Desk, subscription: Subscription, since: datetime) -> Iter
     names = {page.key: page.name for page in desk.pages}
     for incident in incidents.recent(desk.conn, desk.now):
         kind, _, name = incident.subject.partition(":")
-        if kind == "page" and name not in names:
+        if kind in incidents.ABOUT_PAGES and name not in names:
             continue  # retired: nobody looks any more
         told = _told_causes(desk, subscription, incident.id)
         news = incidents.due_news(incident, since, desk.now, told)

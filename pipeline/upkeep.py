@@ -1,16 +1,19 @@
-"""What the worker does for the store itself: copies by the `[backup]` timetable, old looks packed.
+"""What the worker does beside the looks: copies by the `[backup]` timetable, and once a day, and at
+each start, a round: old looks are packed, still pages noticed, and the canary tries everything.
 
-Neither disturbs a look: a copy only reads, and packing takes one page's month at a time. The folder
+None disturbs a look: a copy only reads, and packing takes one page's month at a time. The folder
 itself says when the last copy was made, so a new start knows it.
 
 killed while copying   a file that begins with a dot is left; the next copy clears it away
 killed while packing   months that were packed are, the others are as they were
+killed in the round    the next start makes it anew
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -22,6 +25,7 @@ from sqlalchemy import Connection
 from monitor.errors import StoreError, UsageError
 from notifications import incidents
 from notifications.incidents import Trouble
+from pipeline import stillness
 from snapshots import facts, watch
 from snapshots.database import Database
 from snapshots.keeping import backup, take_turns
@@ -44,17 +48,25 @@ class BackupPlan:
     keep: int = 14
 
 
+def try_all(database: Database, clock: Callable[[], datetime]) -> None:
+    """Let the canary sing."""
+    from pipeline import canary  # late: only a worker wants everything that renders messages
+
+    canary.try_all(database, clock)
+
+
 @dataclass(slots=True)
 class Upkeep:
     """What is to be done, and until when it was done. One thread at a time."""
 
     plan: BackupPlan = BackupPlan()
-    _packed_before: date | None = None
+    try_all: Callable[[Database, Callable[[], datetime]], None] = try_all
+    _made_round_on: date | None = None
     _failed_at: datetime | None = None
 
     def is_due(self, now: datetime) -> bool:
         """Whether there is anything to do."""
-        return self._packed_before != now.astimezone(UTC).date() or self._wants_copy(now)
+        return self._made_round_on != now.astimezone(UTC).date() or self._wants_copy(now)
 
     def run(
         self,
@@ -66,9 +78,12 @@ class Upkeep:
         that failed is on record as an incident, and tried again after a while."""
         now = clock()
         today = now.astimezone(UTC).date()
-        if self._packed_before != today:
-            self._packed_before = today  # what fails today is packed tomorrow
-            pack_old_looks(database, today, keep_going)
+        if self._made_round_on != today:
+            self._made_round_on = today  # what fails today is tried again tomorrow
+            with ExitStack() as parts:  # last first, and each whatever becomes of the others
+                parts.callback(self.try_all, database, clock)
+                parts.callback(stillness.mind, database, now)
+                parts.callback(pack_old_looks, database, today, keep_going)
         if self.plan.folder is not None and self._wants_copy(now):
             return self._copy(database, self.plan.folder, now)
         return None

@@ -148,6 +148,23 @@ def open_database(url: str, *, migrate: bool = True) -> Database:
     return Database(engine, created)
 
 
+@contextmanager
+def database_in_memory() -> Iterator[Database]:
+    """An empty store that nobody else sees, gone after the `with`. For the thread that opens it.
+
+    Made from the schema, not by the migrations: without what `search` alone asks for.
+    """
+    from snapshots.schema import metadata
+
+    database = Database(_engine(sa.make_url("sqlite://")), created=True)
+    try:
+        with database.write() as conn:
+            metadata.create_all(conn, checkfirst=False)
+        yield database
+    finally:
+        database.close()
+
+
 def revision_of(conn: Connection) -> str | None:
     """The migration the store is at; None for an empty one."""
     if not sa.inspect(conn).has_table("alembic_version"):

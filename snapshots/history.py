@@ -630,6 +630,12 @@ class _Tally:
             self.longest = (start, end)
 
 
+def snapshot_times(conn: Connection, page_key: str) -> tuple[datetime, ...]:
+    """When each snapshot of a page was first seen, oldest first."""
+    query = sa.select(snapshots.c.at).where(snapshots.c.page == page_key)
+    return tuple(conn.execute(query.order_by(snapshots.c.number)).scalars())
+
+
 def last_good_looks(conn: Connection) -> Mapping[str, datetime | None]:
     """When each watched page (by id) was last seen to be trusted; None: never."""
     query = (

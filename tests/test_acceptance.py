@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from cli.town import editions as town_editions
+from pipeline.town import editions as town_editions
 from snapshots.database import open_database
 from tests.support import editions
 from tests.support.histories import Style, make_history

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.town import ADDRESS, editions
+from pipeline.town import ADDRESS, editions
 from tests.support.mail import MailHost
 from tests.support.web import Served, Site
 

@@ -159,7 +159,7 @@ def test_packing_is_a_months_transaction_and_stops_when_it_is_told_to(
         assert conn.execute(sa.select(sa.func.count()).select_from(captures)).scalar() == 61
 
 
-def test_packing_is_done_once_a_day(sqlite_store: Database) -> None:
+def test_the_round_is_made_once_a_day(sqlite_store: Database) -> None:
     upkeep = Upkeep()
     assert upkeep.is_due(NOON)
     kept_up(upkeep, sqlite_store, NOON)

@@ -12,7 +12,7 @@ import feedparser  # type: ignore[import-untyped]
 import httpx
 import pytest
 
-from cli import town
+from pipeline import town
 from pipeline.imports import import_editions
 from tests.support.imported import editions
 from web import feed

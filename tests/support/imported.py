@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import town
+from pipeline import town
 from pipeline.imports import Edition, import_editions
 from settings import load
 from wiring import Installation, install, now

@@ -159,6 +159,18 @@ def _fourth() -> tuple[Entry, ...]:
     return (entries[0], back, *entries[1:])
 
 
+SECOND_CHANGES: tuple[tuple[tuple[str, ...], str | None, str], ...] = (
+    (("added",), None, "Lånehund på äldreboendet"),
+    (
+        ("moved", "renamed", "reworded"),
+        "Badplats utan trösklar vid Lillsjön",
+        "Tillgänglig badplats vid Lillsjön",
+    ),
+    (("reworded",), "Utreda solceller på ishallen", "Utreda solceller på ishallen"),
+)
+"""What changes from the first edition to the second: kinds, old title, new title."""
+
+
 def editions() -> tuple[str, ...]:
     """The four editions of the page, as HTML."""
     return (

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from monitor import quality
 from monitor.addresses import Place, leaves, place_of, resolve
 from monitor.charset import Decoded, decode
-from monitor.furniture import is_box, is_control, is_picture, labelled, ordinal
+from monitor.furniture import is_box, is_control, is_marker, is_picture, labelled, ordinal
 from monitor.grammar import Parse, Pattern, Span, Unit, agree, parse
 from monitor.model import Initiative, Link, Profile, Reading, Section, Source
 from monitor.outline import Block, Outline, RawLink, read_html, read_whole_body
@@ -26,11 +26,14 @@ from monitor.sniff import cut_ending, not_a_page, too_long, too_tangled
 from monitor.survey import Heading, Survey, survey, vocabulary_of
 from monitor.text import same_key
 
-READER_VERSION = "1"
+READER_VERSION = "2"
 """Changes whenever the same bytes could be read otherwise."""
 _MOST_HEADINGS = 60
 """More headings than this of one kind are no sections."""
 _BULLETS = "•▪◦‣●○■□"
+_ORDINAL_BEGINS = "0123456789(#nN"
+_DOUBTFUL = 0.5
+"""Units that fit worse than this do not bear out a guess."""
 
 
 def extract(source: Source, profile: Profile, known: Sequence[Initiative] = ()) -> Reading:
@@ -101,14 +104,20 @@ class Page:
         self.blocks = outline.blocks
         self.profile = profile
         self.known = known
-        self.survey: Survey = survey(outline, profile)
-        self.quiet = self.survey.quiet
-        self.stop = self._end_of_content()
-        self.title, self.start = self._title()
         self.rises = [block.rise for block in outline.blocks]
         self.learned: list[tuple[Pattern, bool]] = []
         self.unknown_statuses: list[str] = []
         self.labels_used = 0
+        self._settle(survey(outline, profile))
+        if self.survey.guessed and self._parts()[0].found.cost > _DOUBTFUL:
+            # One heading again and again, on a torn page, is no status on each initiative.
+            self._settle(survey(outline, profile, guess=False))
+
+    def _settle(self, surveyed: Survey) -> None:
+        self.survey = surveyed
+        self.quiet = surveyed.quiet
+        self.stop = self._end_of_content()
+        self.title, self.start = self._title()
         self.known_blocks = self._known_blocks()
 
     def _end_of_content(self) -> int:
@@ -197,7 +206,8 @@ class Page:
         if not headings:
             if not self.survey.labelled:
                 return []
-            span = replace(self._span(self.start, self.stop), labels=self._single_labels())
+            labels = frozenset[int]() if self.survey.rows else self._single_labels()
+            span = replace(self._span(self.start, self.stop), labels=labels)
             return [_Part(None, span, parse(span, (), self.known_blocks))]
         ends = [*(heading.block for heading in headings[1:]), self.stop]
         spans = [self._span(h.block + 1, end) for h, end in zip(headings, ends, strict=True)]
@@ -359,7 +369,7 @@ class Page:
         block = self.blocks[unit.title]
         paragraphs: list[str] = []
         links: list[Link] = []
-        title = block.text
+        title = _spaced(block)
         if unit.lead and block.lead is not None:
             title = block.lead.text.rstrip(" :–—")
             rest = block.lead.rest.lstrip(" \n:–—-.,").strip()
@@ -403,6 +413,13 @@ class Page:
                 return self.profile.sections[label].status
             if label is not None:
                 self.unknown_statuses.append(label)
+        return self._spanned_status(unit) if self.survey.rows else None
+
+    def _spanned_status(self, unit: Unit) -> str | None:
+        """The status of a table row that an earlier row's cell spans."""
+        for element in self.outline.elements.path(self.blocks[unit.title].place):
+            if (rule := self.survey.rows.get(element)) is not None:
+                return self.profile.sections[rule].status
         return None
 
     # -- the rest
@@ -469,8 +486,8 @@ class _Ordinals:
         numbers: list[int | None] = []
         for unit in units:
             block = blocks[unit.title]
-            text = block.lead.text if unit.lead and block.lead is not None else block.text
-            found = ordinal(text) if text[:1] in "0123456789(#nN" else None
+            text = block.lead.text if unit.lead and block.lead is not None else _spaced(block)
+            found = ordinal(text) if text[:1] in _ORDINAL_BEGINS else None
             numbers.append(found[0] if found and found[1] else None)
         steps = sum(
             1
@@ -483,6 +500,13 @@ class _Ordinals:
     def without(self, title: str) -> str:
         found = ordinal(title)
         return found[1] if found and found[1] else title
+
+
+def _spaced(block: Block) -> str:
+    """A block's text, an ordinal in an element of its own kept apart from what it numbers."""
+    if block.lead is not None and block.text[:1] in _ORDINAL_BEGINS and is_marker(block.lead.text):
+        return f"{block.lead.text} {block.lead.rest}"
+    return block.text
 
 
 def _is_toggle(link: RawLink) -> bool:

@@ -177,6 +177,31 @@ def is_control(text: str) -> bool:
     return len(text) <= 60 and _CONTROL.fullmatch(text) is not None
 
 
+_CONTENTS = re.compile(
+    r"(?:på|i|under) (?:den här|denna) (?:sidan?|artikeln?)|innehåll(?:sförteckning)?|snabblänkar"
+    r"|hoppa (?:direkt )?till|gå (?:direkt )?till|innhold(?:sfortegnelse)?|på denne siden?"
+    r"|indhold(?:sfortegnelse)?|sisällys(?:luettelo)?|tällä sivulla"
+    r"|(?:table of )?contents|on this page|in this article|jump to",
+    re.IGNORECASE,
+)
+
+
+def is_contents(text: str) -> bool:
+    """Whether a text heads a table of contents."""
+    return len(text) <= 40 and _CONTENTS.fullmatch(text.rstrip(" :")) is not None
+
+
+_COUNT = re.compile(
+    r"[(\[]?\d{1,4}(?:\s*(?:st|stk|kpl|insats(?:er)?|tiltak|indsats(?:er)?|items?))?[)\]]?",
+    re.IGNORECASE,
+)
+
+
+def is_count(text: str) -> bool:
+    """Whether a text after a heading only says how many there are («(12)», «12 st»)."""
+    return _COUNT.fullmatch(text) is not None
+
+
 _SYMBOLS = re.compile(r"[\W_]+|[a-z]+(?:_[a-z]+)+")
 
 

@@ -14,6 +14,7 @@ and dd, accordions).
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -132,9 +133,9 @@ def parse(span: Span, learned: Sequence[tuple[Pattern, bool]], known: frozenset[
 def agree(spans: Sequence[Span], found: Sequence[Parse]) -> list[Parse]:
     """Sections of one page are written alike: where their grammars differ, the best for all."""
     patterns = {(one.pattern, one.flat) for one in found if one.pattern is not None}
-    if len(patterns) < 2:
-        return list(found)
     best, best_cost = list(found), 9.0 * len(spans)
+    if len(patterns) < 2:
+        return _without_strays(spans, best)
     for pattern, flat in sorted(patterns, key=str):
         if pattern is None:
             continue
@@ -146,7 +147,46 @@ def agree(spans: Sequence[Span], found: Sequence[Parse]) -> list[Parse]:
         cost = sum(one.cost for one in tries)
         if cost < best_cost:
             best, best_cost = tries, cost
-    return best
+    return _without_strays(spans, best)
+
+
+def _without_strays(spans: Sequence[Span], found: list[Parse]) -> list[Parse]:
+    """In flat pages, what only looks like a title goes to the title before it.
+
+    A panel of links alone, or of one sentence, may look like the titles around it: it is told by
+    the other titles of the page, which are no links, or whose element is of another class.
+    """
+    flat = [(span, one) for span, one in _both(spans, found) if one.flat and one.pattern]
+    units = [(span, unit) for span, one in flat for unit in one.units]
+    if not any(_is_link(s.blocks[u.title]) or not u.after for s, u in units):
+        return found
+    linked = sum(_is_link(span.blocks[unit.title]) for span, unit in units)
+    names = Counter(_classes(span, unit.title) for span, unit in units)
+    usual = names.most_common(1)[0][0]
+    result = []
+    for span, one in _both(spans, found):
+        titles = [unit.title for unit in one.units]
+        if one.flat and one.pattern is not None and len(titles) > 1:
+            strays = {
+                unit.title
+                for before, unit in itertools.pairwise(one.units)
+                if (_is_link(span.blocks[unit.title]) and linked * 2 < len(units))
+                or (_is_lone_sentence(span, before, unit) and _classes(span, unit.title) != usual)
+            }
+            if strays:
+                titles = [title for title in titles if title not in strays]
+                one = _cut(span, one.pattern, titles, True)
+        result.append(one)
+    return result
+
+
+def _is_lone_sentence(span: Span, before: Unit, unit: Unit) -> bool:
+    """Whether two titles without content are rather a title and its text."""
+    return (
+        not (before.after or unit.after or unit.lead)
+        and span.blocks[unit.title].text.endswith(_SENTENCE_END)
+        and not span.blocks[before.title].text.endswith(_SENTENCE_END)
+    )
 
 
 def _both(spans: Sequence[Span], found: Sequence[Parse]) -> Iterable[tuple[Span, Parse]]:

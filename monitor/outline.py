@@ -146,7 +146,7 @@ _INLINE = frozenset(
 )
 _SKIP = frozenset(
     "script style template noscript head title meta link iframe object embed video audio canvas"
-    " map select option datalist textarea input progress meter math frameset nav search hr"
+    " map select option datalist textarea input progress meter math frameset search hr"
     " -comment -doctype".split()
 )
 _SKIPPED_ROLES = ("navigation", "search", "banner", "contentinfo", "alert", "menu", "menubar")
@@ -168,7 +168,7 @@ _SKIPPING, _INLINED, _LINK, _BR, _PICTURE, _BLOCK, _LANDMARK = range(7)
 _KINDS = (
     dict.fromkeys(_SKIP, _SKIPPING)
     | dict.fromkeys(_INLINE, _INLINED)
-    | dict.fromkeys(("header", "footer", "dialog"), _LANDMARK)
+    | dict.fromkeys(("header", "footer", "dialog", "nav"), _LANDMARK)
     | {"br": _BR, "a": _LINK, "img": _PICTURE, "svg": _PICTURE}
 )
 _new_block = tuple.__new__
@@ -209,6 +209,9 @@ class _Scribe:
         pieces = self.pieces
         raw = pieces[first] if len(pieces) == first + 1 else "".join(pieces[first:])
         text = tidy(raw.replace(BREAK, " "))
+        if href[:1] == "#" and text and is_symbol(text):
+            del pieces[first:], self.places[first:]  # a heading's address («#», «¶»)
+            return
         clean, outside = without_mark(text)
         if clean != text:
             place = self.places[first] if first < len(self.places) else ()
@@ -520,6 +523,7 @@ class _Walk:
         self.specials: dict[int, Attributes] = {
             node.mem_id: node.attributes for node in root.css(_SPECIAL)
         }
+        self.has_tabs = any(special.get("role") == "tab" for special in self.specials.values())
 
     def run(self) -> None:
         """Fill the scribe's blocks. One loop with local names, since it meets every node."""
@@ -707,10 +711,12 @@ class _Walk:
             scribe.open_link.label = tidy(alt)
 
     def left_out(self, node: LexborNode, tag: str, special: Attributes | None) -> bool:
-        """Menus, alerts, the page's own header and footer, cookie dialogs."""
+        """Menus (a bar of tabs is none), alerts, the page's header and footer, cookie dialogs."""
         role = special.get("role") if special is not None else None
         if role in _SKIPPED_ROLES:
             return True
+        if tag == "nav":
+            return not (self.has_tabs and node.css_first("[role=tab]") is not None)
         dialog = tag == "dialog" or role in ("dialog", "alertdialog")
         if not dialog and tag not in ("header", "footer"):
             return False

@@ -6,6 +6,7 @@ blocks: those that are content of nothing (markers, icons' names, column heading
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,13 +15,15 @@ from typing import NamedTuple
 from monitor.furniture import (
     COLUMN_WORDS,
     LABEL_WORDS,
+    is_contents,
     is_control,
+    is_count,
     is_icon,
     is_marker,
     labelled,
 )
 from monitor.model import Profile
-from monitor.outline import Block, Elements, Outline
+from monitor.outline import Block, Elements, Outline, Tail
 from monitor.text import heading_key
 
 _LONGEST_LABEL = 120
@@ -65,7 +68,11 @@ class Survey:
     labels: dict[int, int | str]
     badges: dict[int, tuple[int, str]]
     """Status words inside a title's own block: (the rule's number, the text without the word)."""
+    rows: dict[int, int]
+    """Table rows (elements) that a label in an earlier row spans: a rule's number."""
     labelled: bool
+    guessed: bool
+    """`labelled` only because words came again: to be confirmed by how the units look."""
 
 
 class Vocabulary:
@@ -100,9 +107,9 @@ def vocabulary_of(profile: Profile) -> Vocabulary:
     return Vocabulary(profile)
 
 
-def survey(outline: Outline, profile: Profile) -> Survey:
-    """Look over all blocks once."""
-    return _Surveyor(outline, profile).result()
+def survey(outline: Outline, profile: Profile, *, guess: bool = True) -> Survey:
+    """Look over all blocks once. `guess`: whether words that come again may be labels."""
+    return _Surveyor(outline, profile).result(guess)
 
 
 class _Surveyor:
@@ -118,6 +125,8 @@ class _Surveyor:
         self.exact: dict[int, int] = {}
         self.badges: dict[int, tuple[int, str]] = {}
         self.explicit = 0
+        self.guessed = False
+        self.cells: dict[int, list[int]] = {}
         self.fields: dict[str, list[int]] = {}
         self.look_over(vocabulary_of(profile))
 
@@ -134,7 +143,7 @@ class _Surveyor:
             if block.level == 1:
                 self.titles.append(number)
                 continue
-            if waiting >= 0:
+            if waiting >= 0 and not block.head:
                 rule = words.statuses.get(heading_key(text))
                 if rule is not None:
                     self.labels[waiting] = self.labels[number] = rule
@@ -147,8 +156,10 @@ class _Surveyor:
             if low.startswith(LABEL_WORDS) and (value := labelled(text)) is not None:
                 if value:
                     self.meet_label(number, block, value, words)
-                else:
+                elif not block.head:
                     waiting = number
+            if block.tail is not None and self.meet_counted(number, block.tail, words):
+                continue
             if block.lead is not None or block.tail is not None:
                 self.meet_badge(number, block, words)
             if block.head:
@@ -164,15 +175,41 @@ class _Surveyor:
 
     def meet_word(self, number: int, block: Block, key: str, words: Vocabulary) -> None:
         rule = words.rules.get(key)
-        if rule is not None:
-            status = self.profile.sections[rule].status
-            self.found.append(Heading(number, block.text, status, rule, self.rank(number)))
+        cells = len(self.cells_beside(number))
+        if rule is not None and not (cells > 1 and block.look.endswith("/th")):
+            self.meet_heading(number, block.text, rule)
         elif key in words.stops and self.rank(number) <= 2:
             self.stops.append(number)
-        if rule is None and "/td" in block.look:
+        if rule is None and cells > 1:
             rule = words.statuses.get(key)
-        if rule is not None and not block.level and not block.links:
+        if rule is not None and not block.level and not block.links and cells != 1:
             self.exact[number] = rule
+
+    def meet_heading(self, number: int, text: str, rule: int) -> None:
+        status = self.profile.sections[rule].status
+        self.found.append(Heading(number, text, status, rule, self.rank(number)))
+
+    def cells_beside(self, number: int) -> list[int]:
+        """The cells of the table row around a block, none where there is no row."""
+        look = self.blocks[number].look
+        if "/td" not in look and "/th" not in look:
+            return []
+        if not self.cells:
+            elements = self.outline.elements
+            for element, tag in enumerate(elements.tags):
+                if tag in ("td", "th"):
+                    self.cells.setdefault(elements.parents[element], []).append(element)
+        for element in reversed(self.outline.elements.path(self.blocks[number].place)):
+            if element in self.cells:
+                return self.cells[element]
+        return []
+
+    def meet_counted(self, number: int, tail: Tail, words: Vocabulary) -> bool:
+        """`<h2>Rubrik <span>(12)</span></h2>`: how many initiatives there are is no heading's."""
+        rule = words.rules.get(heading_key(tail.rest)) if is_count(tail.text) else None
+        if rule is not None:
+            self.meet_heading(number, tail.rest, rule)
+        return rule is not None
 
     def meet_badge(self, number: int, block: Block, words: Vocabulary) -> None:
         """`<h3>Titel <span>Pågående</span></h3>`, or the badge first."""
@@ -203,6 +240,8 @@ class _Surveyor:
             return 4 if block.ref else 9
         if parts[-1] == "li" and self.opens_list(number):
             return 3
+        if "td" in parts[-3:] and len(self.cells_beside(number)) == 1:
+            return 1
         if parts[-1] in ("td", "dd", "li") or "td" in parts[-3:]:
             return 5
         if self.outline.kind == "html" and not _UNITS.isdisjoint(parts[-4:]):
@@ -221,8 +260,8 @@ class _Surveyor:
 
     # -- what was found
 
-    def result(self) -> Survey:
-        is_labelled = self.tell_by_labels()
+    def result(self, guess: bool) -> Survey:
+        is_labelled = self.tell_by_labels(guess)
         headings = () if is_labelled else self.choose()
         first = min((heading.block for heading in headings), default=self.outline.start)
         stop = next((n for n in self.stops if n > first), len(self.blocks))
@@ -238,10 +277,51 @@ class _Surveyor:
             self.quiet[number] = "column heading"
             self.labels.pop(number, None)
         headings = tuple(heading for heading in headings if heading.block < stop)
-        badges = self.badges if is_labelled else {}
-        return Survey(headings, stop, self.quiet, self.labels, badges, is_labelled)
+        for number in self.contents(headings):
+            self.quiet[number] = "contents"
+        return Survey(
+            headings,
+            stop,
+            self.quiet,
+            self.labels,
+            self.badges if is_labelled else {},
+            self.spanned_rows() if is_labelled else {},
+            is_labelled,
+            is_labelled and self.guessed,
+        )
 
-    def tell_by_labels(self) -> bool:
+    def contents(self, headings: Sequence[Heading]) -> list[int]:
+        """A table of contents above the first section, and the words that head it."""
+        first = min((heading.block for heading in headings), default=0)
+        keys = {heading_key(heading.text) for heading in headings}
+        inside = [n for n in range(self.outline.start, first) if _leads_within(self.blocks[n])]
+        if not any(heading_key(self.blocks[n].text) in keys for n in inside):
+            return []
+        head = inside[0] - 1
+        if head >= self.outline.start:
+            block = self.blocks[head]
+            if block.level > 1 or is_contents(block.text):
+                inside.insert(0, head)
+        return inside
+
+    def spanned_rows(self) -> dict[int, int]:
+        """The rows below a label's own that its cell spans (`rowspan`)."""
+        elements = self.outline.elements
+        found: dict[int, int] = {}
+        for number, rule in self.labels.items():
+            cells = self.cells_beside(number) if isinstance(rule, int) else []
+            path = elements.path(self.blocks[number].place)
+            cell = next((element for element in cells if element in path), None)
+            span = elements.attribute(cell, "rowspan") if cell is not None else ""
+            if cell is None or not isinstance(rule, int) or not span.isdecimal():
+                continue
+            row = elements.parents[cell]
+            below = range(row + 1, len(elements.tags))
+            rows = (n for n in below if elements.parents[n] == elements.parents[row])
+            found.update(dict.fromkeys(itertools.islice(rows, min(int(span), 1000) - 1), rule))
+        return found
+
+    def tell_by_labels(self, guess: bool) -> bool:
         """Whether the initiatives tell their own status; settles which labels count."""
         if any(heading.rank == 0 for heading in self.found):
             self.labels = {n: rule for n, rule in self.labels.items() if not isinstance(rule, str)}
@@ -249,13 +329,14 @@ class _Surveyor:
         cells = self.alone_in_their_unit()
         distinct = len(set(self.exact.values()))
         # One word again and again is a torn page's heading, not a status on each initiative.
-        repeated = len(self.exact) > distinct >= 2
+        repeated = guess and len(self.exact) > distinct >= 2
         if cells or repeated:
             self.labels.update(self.exact)
         elif not self.explicit:
             self.labels = {}
-        told = self.explicit > 0 or repeated or len(cells) >= 2
-        return told or (len(self.badges) >= 2 and not self.found)
+        sure = self.explicit > 0 or len(cells) >= 2
+        self.guessed = repeated and not sure
+        return sure or repeated or (len(self.badges) >= 2 and not self.found)
 
     def alone_in_their_unit(self) -> list[int]:
         """Status words that stand one to each list item, row or article."""
@@ -277,6 +358,10 @@ class _Surveyor:
             best[heading.rule] = min(best.get(heading.rule, 9), heading.rank)
         chosen = tuple(h for h in self.found if h.rank == best[h.rule] and h.rank <= 4)
         return chosen[:_MOST_SECTIONS]
+
+
+def _leads_within(block: Block) -> bool:
+    return block.bare and bool(block.links) and all(raw.href[:1] == "#" for raw in block.links)
 
 
 def _in_asides(elements: Elements, blocks: Sequence[Block]) -> list[int]:

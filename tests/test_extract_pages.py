@@ -33,14 +33,8 @@ def test_four_thousand_drawn_pages_read_exactly(part: int) -> None:
     assert misses(1000 + part, 1000) == []
 
 
-KNOWN_MISS = pytest.mark.xfail(
-    strict=True, reason="one page in 4,000, of flat div items, is read amiss (issue 3)"
-)
-PARTS = [pytest.param(part, marks=KNOWN_MISS) if part in (5, 9) else part for part in range(10)]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", range(10))
 def test_forty_thousand_more_pages_read_exactly(part: int) -> None:
     assert misses(5000 + part, 4000) == []
 

@@ -1,0 +1,240 @@
+"""How other systems and hands write such a page: markups the generator's knobs don't make.
+
+Each is a few templates over the same invented town, so that one can add what one met somewhere
+in two lines. Fields: {title}, {texts} and {links} (each in a `<p>`), {body} (both), {heading},
+{section} (its number), {count} (of its items), {n} (the item's number on the page).
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from html import escape
+
+from tests.support.pages import Link, Town
+
+_SAYS = "Länk till annan webbplats, öppnas i nytt fönster."
+LIST = "<li><span>{title}</span><div>{body}</div></li>"
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    item: str
+    head: str = "<h2>{heading}</h2>"
+    rows: str = "{rows}"
+    section: str = "{head}{rows}"
+    page: str = "{sections}"
+    link: str = f'<a href="{{href}}">{{text}}<span class="env-assistive-text"> {_SAYS}</span></a>'
+    first: str = ""
+    """What stands before a section's first item, inside it (as {first}): merged cells."""
+    toc: str = ""
+    """What a table of contents says of each section."""
+
+
+def written(town: Town, markup: Markup) -> str:
+    """The town's page in one markup, whole."""
+    numbers = itertools.count(1)
+    sections, contents = [], []
+    for at, (heading, _, items) in enumerate(town.sections):
+        about = {"heading": escape(heading), "section": at, "count": len(items)}
+        rows = ""
+        for number, item in enumerate(items):
+            texts = "".join(f"<p>{escape(text, quote=False)}</p>" for text in item.paragraphs)
+            links = "".join(f"<p>{_anchor(link, markup)}</p>" for link in item.links)
+            rows += markup.item.format(
+                title=escape(item.title, quote=False),
+                texts=texts,
+                links=links,
+                body=texts + links,
+                n=next(numbers),
+                first="" if number else markup.first.format(**about),
+                **about,
+            )
+        head, rows = markup.head.format(**about), markup.rows.format(rows=rows, **about)
+        sections.append(markup.section.format(head=head, rows=rows, **about))
+        contents.append(markup.toc.format(**about))
+    body = markup.page.format(sections="".join(sections), contents="".join(contents))
+    intro = "".join(f"<p>{escape(text, quote=False)}</p>" for text in town.intro)
+    return (
+        f'<!DOCTYPE html><html lang="sv"><head><title>{escape(town.title)} - Granvik</title></head>'
+        "<body><header><nav><ul><li><a href=/>Start</a></li></ul></nav></header><main>"
+        f"<h1>{escape(town.title)}</h1>{intro}{body}</main>"
+        "<footer><h2>Granviks kommun</h2><p>Storgatan 1</p></footer></body></html>"
+    )
+
+
+def _anchor(link: Link, markup: Markup) -> str:
+    pattern = markup.link if link.outside else '<a href="{href}">{text}</a>'
+    return pattern.format(href=link.href, text=escape(link.text, quote=False))
+
+
+MARKUPS: dict[str, Markup] = {
+    # systems
+    "SiteVision's portlets": Markup(
+        '<li class="sv-channel-item\n a"><div class="sv-portlet"><div id="r{n}"><!-- R --></div>'
+        '<div class="sv-text-portlet-content"><button aria-expanded="false"><span> {title} </span>'
+        '</button></div></div><div class="env-collapse" hidden>{body}</div></li>',
+        '<div class="sv-portlet"><div id="t"><!-- Text --></div><h2 class="subheading">{heading}'
+        "</h2></div>",
+        '<div class="sv-portlet"><div id="arkiv"><!-- Arkiv --></div><ul>{rows}</ul></div>',
+        link=f'<a href="{{href}}" rel="external">{{text}}<img alt=" {_SAYS}" src="/x.png"></a>',
+    ),
+    "Gutenberg's accordion": Markup(
+        '<div class="wp-block-accordion-item"><h3><button aria-controls="p{n}"><span>{title}</span>'
+        '<span aria-hidden="true">+</span></button></h3><div id="p{n}" inert role="region">{body}'
+        "</div></div>",
+        rows='<div class="wp-block-accordion">{rows}</div>',
+        link='<a href="{href}">{text} <span aria-hidden="true">open_in_new</span></a>',
+    ),
+    "Bootstrap's accordion, h2 on both levels": Markup(
+        '<div class="accordion-item"><h2 id="h{n}"><button data-bs-target="#c{n}" aria-controls='
+        '"c{n}">{title}</button></h2><div id="c{n}" class="collapse" aria-labelledby="h{n}"><div>'
+        "{body}</div></div></div>",
+        rows='<div class="accordion">{rows}</div>',
+        link='<a href="{href}"><i class="fa" aria-hidden="true"></i> {text} <span>(extern länk)'
+        "</span></a>",
+    ),
+    "Drupal's views": Markup(
+        '<div class="views-row"><article><div class="node__content"><div class="field"><h3><span>'
+        '{title}</span></h3></div><div class="field">{texts}</div><div>{links}</div></div>'
+        "</article></div>",
+        '<div class="header"><h2>{heading}</h2></div>',
+        section="<div>{head}<div>{rows}</div></div>",
+    ),
+    "Drupal's paragraphs": Markup(
+        "<div class=paragraph><div class=field>{title}</div><div class=field>{body}</div></div>",
+        "<div class=paragraph><h2 class=field>{heading}</h2></div>",
+        "<div>{rows}</div>",
+    ),
+    "EPiServer's blocks": Markup(
+        '<div class="block"><div><a href="#a{n}" role="button" aria-controls="a{n}"><span>{title}'
+        '</span><span class="icon"></span></a><div id="a{n}">{body}</div></div></div>',
+        '<div class="block"><h2>{heading}</h2></div>',
+        link='<a href="{href}"><span class="sr-only">Extern länk: </span>{text}</a>',
+    ),
+    "React's markers": Markup(
+        '<div data-v-1><button id=":r{n}:" aria-controls=":p{n}:"><span><!-- -->{title}<!-- -->'
+        '</span></button><div id=":p{n}:" style="height:0">{body}</div></div><!--]-->',
+        "<h2><!-- -->{heading}<!-- --></h2>",
+        page='<div id="__next" data-reactroot="">{sections}</div><script>{{"a":"<h2>"}}</script>',
+    ),
+    "web components": Markup(
+        "<x-item><span slot=head>{title}</span><div slot=body>{body}</div></x-item>",
+        rows="<x-list>{rows}</x-list>",
+    ),
+    "a word processor's": Markup(
+        "<li class=MsoNormal><p class=MsoNormal><b><span>{title}<o:p></o:p></span></b></p>{texts}"
+        "<p class=MsoNormal><o:p>&nbsp;</o:p></p>{links}</li>",
+        rows="<ul>{rows}</ul>",
+    ),
+    # tabs
+    "tabs in a nav, accordions in their panels": Markup(
+        '<div><h3><button aria-controls="a{n}">{title}</button></h3><div id="a{n}">{body}'
+        "</div></div>",
+        "",
+        section='<div role="tabpanel" id="p{section}"><div>{rows}</div></div>',
+        toc='<button role="tab" aria-controls="p{section}">{heading}</button>',
+        page='<nav><div role="tablist">{contents}</div></nav><div>{sections}</div>',
+    ),
+    "tabs by their address alone": Markup(
+        "<h3>{title}</h3>{body}",
+        "",
+        section='<div id="p{section}">{rows}</div>',
+        toc='<li><a href="#p{section}">{heading}</a></li>',
+        page="<div><ul>{contents}</ul>{sections}</div>",
+    ),
+    # headings
+    "headings that count": Markup(
+        "<details><summary>{title}</summary>{body}</details>",
+        "<h2>{heading} <span aria-hidden=true>({count})</span></h2>",
+    ),
+    "headings with their own address": Markup(
+        '<h3 id="i{n}">{title} <a href="#i{n}">¶</a></h3>{body}',
+        '<h2 id="s{section}">{heading}<a href="#s{section}" aria-label="Länk hit">#</a></h2>',
+    ),
+    "items above their sections' level": Markup(
+        "<div><h2>{title}</h2>{body}</div>", "<h3>{heading}</h3>", "<div>{rows}</div>"
+    ),
+    "a table of contents with a heading": Markup(
+        LIST,
+        '<h2 id="s{section}">{heading}</h2>',
+        "<ul>{rows}</ul>",
+        toc='<li><a href="#s{section}">{heading}</a></li>',
+        page="<div><h2>På den här sidan</h2><ul>{contents}</ul></div>{sections}",
+    ),
+    "a table of contents headed in bold": Markup(
+        LIST,
+        '<h2 id="s{section}">{heading}</h2>',
+        "<ul>{rows}</ul>",
+        toc='<li><a href="#s{section}">{heading}</a></li>',
+        page="<p><strong>Innehåll:</strong></p><ul>{contents}</ul>{sections}",
+    ),
+    "sections in a list of lists": Markup(
+        "<li><b>{title}</b>{body}</li>", "{heading}", "<ul>{rows}</ul>", "<li>{head}{rows}</li>"
+    ),
+    "details in details": Markup(
+        "<details><summary>{title}</summary><div>{body}</div></details>",
+        "<summary><h2>{heading}</h2></summary>",
+        section="<details open>{head}{rows}</details>",
+    ),
+    # numbers
+    "numbers in their own element": Markup(
+        "<details><summary><span>{n}</span><span>{title}</span></summary>{body}</details>"
+    ),
+    "numbers before a heading": Markup(
+        "<li><span>{n}</span><h3>{title}</h3>{body}</li>", rows="<ol>{rows}</ol>"
+    ),
+    # tables
+    "a table for each section": Markup(
+        "<tr><td>{n}</td><td>{title}</td><td>{body}</td></tr>",
+        rows="<table><tr><th>Nr</th><th>Insats</th><th>Beskrivning</th></tr>{rows}</table>",
+    ),
+    "sections as rows of one heading cell": Markup(
+        "<tr><td>{title}</td><td>{body}</td></tr>",
+        "<tr><th colspan=2>{heading}</th></tr>",
+        page="<table><thead><tr><th>Insats</th><th>Beskrivning</th></tr></thead>{sections}</table>",
+    ),
+    "sections as rows of one bold cell": Markup(
+        "<tr><td>{title}</td><td>{body}</td></tr>",
+        "<tr><td colspan=2><strong>{heading}</strong></td></tr>",
+        page="<table>{sections}</table>",
+    ),
+    "sections as captions": Markup(
+        "<tr><th scope=row>{title}</th><td>{body}</td></tr>",
+        "<caption>{heading}</caption>",
+        section="<table>{head}{rows}</table>",
+    ),
+    # a status on each
+    "a column of statuses": Markup(
+        "<tr><td>{title}</td><td>{texts}</td><td>{heading}</td><td>{links}</td></tr>",
+        "",
+        page="<table><tr><th>Insats</th><th>Text</th><th>Status</th><th>Länk</th></tr>{sections}"
+        "</table>",
+    ),
+    "a column of merged statuses": Markup(
+        "<tr>{first}<td>{title}</td><td>{body}</td></tr>",
+        "",
+        first="<td rowspan={count}>{heading}</td>",
+        page="<table><tr><th>Status</th><th>Insats</th><th>Text</th></tr>{sections}</table>",
+    ),
+    "a column of merged status headings": Markup(
+        "<tr>{first}<td>{title}</td><td>{body}</td></tr>",
+        "",
+        first='<th scope="rowgroup" rowspan="{count}">{heading}</th>',
+        page="<table><tr><th>Status</th><th>Insats</th><th>Text</th></tr>{sections}</table>",
+    ),
+    "a badge above the title": Markup(
+        "<li><span class=badge>{heading}</span><h3>{title}</h3>{body}</li>",
+        "",
+        page="<ul>{sections}</ul>",
+    ),
+    "a badge in the title": Markup(
+        "<details><summary><h3>{title} <span>{heading}</span></h3></summary>{body}</details>", ""
+    ),
+    "a badge at the card's foot": Markup(
+        "<div><h3>{title}</h3>{body}<div><span>{heading}</span></div></div>", ""
+    ),
+    "a field list": Markup(
+        "<div><h2>{title}</h2>{texts}<dl><dt>Status</dt><dd>{heading}</dd></dl>{links}</div>", ""
+    ),
+}

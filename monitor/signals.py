@@ -7,6 +7,8 @@ texts; where it stands or how it is written («tre miljoner kronor», «3 mkr»)
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 
 from rapidfuzz.distance import DamerauLevenshtein
@@ -48,11 +50,13 @@ _MONTH_ALONE = re.compile(
     "\\b(" + "|".join(name for name in _MONTH.split("|") if len(name) > 3 or name == "maj") + r")\b"
 )
 _ENGLISH_MAY = re.compile(r"\bmay\b(?!\s+\d)")
-_SEASON = re.compile(r"\b(våren|sommaren|hösten|vintern|spring|summer|autumn|winter)\b")
+_SEASONS = "våren sommaren hösten vintern spring summer autumn winter".split()
+_SEASON = re.compile(rf"\b({'|'.join(_SEASONS)})\b")
 _WEEK = re.compile(r"\b(?:vecka|week)\s+\d{1,2}\b|\bv\.\s?\d{1,2}\b")
 _QUARTER = re.compile(r"\b(?:kvartal|quarter)\s+[1-4]\b|\bq[1-4]\b")
 _CLOCK = re.compile(r"\bkl\.?\s?\d{1,2}(?:[.:]\d\d)?\b|\b\d{1,2}:\d\d\b")
 _DIGIT = re.compile(r"\d")
+_TOKEN = re.compile(r"\w+")
 _YEAR_SPAN = re.compile(r"\b((?:19|20)\d\d)\s?[-/]\s?(\d\d)\b")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b(?!\s?(?:kr\b|kronor|mkr|tkr|kvm|kwh|mwh|personer|st\b))")
 
@@ -160,8 +164,9 @@ def signals(old_description: str, new_description: str, language: str = "sv") ->
     if old == new:
         # Only the case of letters differs: nothing in meaning.
         return () if same_key(old_description) == same_key(new_description) else ("typo",)
-    old_dates, old_rest = _dates(old)
-    new_dates, new_rest = _dates(new)
+    old_words, new_words = set(_TOKEN.findall(old)), set(_TOKEN.findall(new))
+    old_dates, old_rest = _dates(old, old_words)
+    new_dates, new_rest = _dates(new, new_words)
     old_years, old_rest = _years(old_rest)
     new_years, new_rest = _years(new_rest)
     found = set()
@@ -169,7 +174,7 @@ def signals(old_description: str, new_description: str, language: str = "sv") ->
         found.add("year")
     if _without_years(old_dates) != _without_years(new_dates):
         found.add("date")
-    if _amounts(old_rest) != _amounts(new_rest):
+    if _amounts(old_rest, old_words) != _amounts(new_rest, new_words):
         found.add("amount")
     if _commitments(old, language) != _commitments(new, language):
         found.add("commitment")
@@ -181,34 +186,42 @@ def signals(old_description: str, new_description: str, language: str = "sv") ->
 _Date = tuple[str, int, int, int]
 
 
-def _dates(text: str) -> tuple[set[_Date], str]:
-    """The dates in a text as (kind, year or 0, month, day or 0), and the text without them."""
+def _dates(text: str, words: set[str]) -> tuple[set[_Date], str]:
+    """The dates in a text as (kind, year or 0, month, day or 0), and the text without them.
+
+    `words`: all in the text; what they rule out is not searched for.
+    """
     found: set[_Date] = set()
 
     def keep(kind: str, year: str | None, month: int, day: int) -> str:
         found.add((kind, int(year or 0), month, day))
         return " \x00 "
 
-    text = _ISO_DATE.sub(lambda m: keep("day", m[1], int(m[2]), int(m[3])), text)
-    text = _DAY_MONTH.sub(lambda m: keep("day", m[3], _MONTHS[m[2]], int(m[1])), text)
-    text = _MONTH_DAY.sub(lambda m: keep("day", m[3], _MONTHS[m[1]], int(m[2])), text)
-    text = _ENGLISH_MAY.sub(" ", text)
-    text = _MONTH_ALONE.sub(lambda m: keep("month", None, _MONTHS[m[1]], 0), text)
-    text = _SLASH_DATE.sub(lambda m: keep("day", None, int(m[2]), int(m[1])), text)
-    for kind, pattern in (
-        ("season", _SEASON),
-        ("week", _WEEK),
-        ("quarter", _QUARTER),
-        ("time", _CLOCK),
-    ):
-        for words in pattern.findall(text):
-            found.add((f"{kind} {words}", 0, 0, 0))
-        text = pattern.sub(" \x00 ", text)
+    def named(kind: str) -> Callable[[re.Match[str]], str]:
+        return lambda m: keep(f"{kind} {m[0]}", None, 0, 0)
+
+    has_figures = bool(_DIGIT.search(text))
+    if has_figures:
+        text = _ISO_DATE.sub(lambda m: keep("day", m[1], int(m[2]), int(m[3])), text)
+    if not words.isdisjoint(_MONTHS):
+        text = _DAY_MONTH.sub(lambda m: keep("day", m[3], _MONTHS[m[2]], int(m[1])), text)
+        text = _MONTH_DAY.sub(lambda m: keep("day", m[3], _MONTHS[m[1]], int(m[2])), text)
+        text = _ENGLISH_MAY.sub(" ", text)
+        text = _MONTH_ALONE.sub(lambda m: keep("month", None, _MONTHS[m[1]], 0), text)
+    if has_figures:
+        text = _SLASH_DATE.sub(lambda m: keep("day", None, int(m[2]), int(m[1])), text)
+    if not words.isdisjoint(_SEASONS):
+        text = _SEASON.sub(named("season"), text)
+    if has_figures:
+        for kind, pattern in (("week", _WEEK), ("quarter", _QUARTER), ("time", _CLOCK)):
+            text = pattern.sub(named(kind), text)
     return found, text
 
 
 def _years(text: str) -> tuple[set[int], str]:
     found: set[int] = set()
+    if not _DIGIT.search(text):
+        return found, text
     for first, second in _YEAR_SPAN.findall(text):
         if int(second) > int(first[2:]):
             found.update((int(first), int(first[:2] + second)))
@@ -225,8 +238,10 @@ def _without_years(dates: set[_Date]) -> set[tuple[str, int, int]]:
     return {(kind, month, day) for kind, _, month, day in dates}
 
 
-def _amounts(text: str) -> set[tuple[float, str]]:
-    found = set()
+def _amounts(text: str, words: set[str]) -> set[tuple[float, str]]:
+    found: set[tuple[float, str]] = set()
+    if words.isdisjoint(_NUMBER_WORDS) and not _DIGIT.search(text):
+        return found
     for hit in _AMOUNT.finditer(text):
         number, scale = hit["number"], hit["scale"]
         unit = _UNITS.get(hit["unit"] or "", "") or _UNITS.get(scale or "", "")
@@ -247,12 +262,16 @@ def _value(figure: str) -> float:
 def _commitments(text: str, language: str) -> set[str]:
     words = _WORD.findall(text)
     pairs = {f"{one}-{two}" for one, two in pairwise(words)}
-    lists = (_COMMITMENTS[language],) if language in _COMMITMENTS else _COMMITMENTS.values()
-    wanted = {word for line in lists for word in line.split()}
-    found = wanted & ({*words} | pairs)
+    found = _commitment_words(language) & ({*words} | pairs)
     if "skall" in found:
         found = (found - {"skall"}) | {"ska"}
-    return found
+    return set(found)
+
+
+@cache
+def _commitment_words(language: str) -> frozenset[str]:
+    lists = (_COMMITMENTS[language],) if language in _COMMITMENTS else _COMMITMENTS.values()
+    return frozenset(word for line in lists for word in line.split())
 
 
 def _is_typo(old: str, new: str) -> bool:

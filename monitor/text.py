@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_INVISIBLE = dict.fromkeys(
-    [0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x200E, 0x200F, 0x180E, 0x034F]
-)
-_GLYPHS = {
-    **dict.fromkeys(map(ord, "“”„‟«»″＂❝❞"), '"'),
-    **dict.fromkeys(map(ord, "‘’‚‛‹›′`´＇"), "'"),
-    **dict.fromkeys(map(ord, "‐‑‒–—―−﹘﹣－"), "-"),
-    ord("…"): "...",
+_INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\u200f\u180e\u034f"
+_TABLE = {
+    **dict.fromkeys(_INVISIBLE, ""),
+    **dict.fromkeys("“”„‟«»″＂❝❞", '"'),
+    **dict.fromkeys("‘’‚‛‹›′`´＇", "'"),
+    **dict.fromkeys("‐‑‒–—―−﹘﹣－", "-"),
+    "…": "...",
 }
-_TABLE: dict[int, str | None] = {**_INVISIBLE, **_GLYPHS}
+"""What is folded to what, glyph by glyph."""
+_ODD = re.compile(f"[{''.join(_TABLE)}]")
 _SPACE = re.compile(r"[ \t\n\r\f\v]+")
 _PLAIN = re.compile(r"[ -~åäöÅÄÖéÉüÜ\n]*")
 
@@ -46,12 +46,17 @@ def tidy(text: str) -> str:
 
 def same_key(text: str) -> str:
     """Two texts with equal keys are the same text."""
-    if _PLAIN.fullmatch(text):
-        if "`" in text:
-            text = text.replace("`", "'")
-        return " ".join(text.split())
-    folded = unicodedata.normalize("NFC", text).translate(_TABLE)
+    if _PLAIN.fullmatch(text):  # nearly every text: no white space but blanks and line breaks
+        text = text.replace("`", "'").replace("\n", " ")
+        while "  " in text:
+            text = text.replace("  ", " ")
+        return text.strip(" ")
+    folded = _ODD.sub(_fold, unicodedata.normalize("NFC", text))
     return " ".join(folded.split())
+
+
+def _fold(glyph: re.Match[str]) -> str:
+    return _TABLE[glyph[0]]
 
 
 def heading_key(text: str) -> str:

@@ -51,7 +51,7 @@ def same_links(old: Sequence[Link], new: Sequence[Link]) -> bool:
     """Equal texts with equal addresses, in any order; a null address equals any."""
     if len(old) != len(new):
         return False
-    if all(_same_link(one, other) for one, other in zip(old, new, strict=True)):
+    if old == new or all(_same_link(one, other) for one, other in zip(old, new, strict=True)):
         return True
     mine, yours = _by_text(old), _by_text(new)
     if mine.keys() != yours.keys():

@@ -52,9 +52,10 @@ class Vocabulary:
     """How much each word says: near 0 for what stands everywhere, 1 for what stands once."""
 
     def __init__(self, page: Sequence[Initiative], wanted: set[str]) -> None:
-        seen: Counter[str] = Counter()
-        for item in page:
-            seen.update(wanted.intersection(_rough_words(f"{item.title} {item.description}")))
+        once_each: list[str] = []
+        for words in _rough_words(page):
+            once_each += wanted.intersection(words)
+        seen = Counter(once_each)
         size = max(len(page), _SMALL_PAGE) + 1
         scale = math.log(size)
         self._weights = {}
@@ -92,9 +93,11 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def _rough_words(text: str) -> list[str]:
-    """Near enough to count a page's words by, in a fifth of the time."""
-    return text.casefold().replace(".", " ").replace(",", " ").split()
+def _rough_words(page: Iterable[Initiative]) -> Iterable[list[str]]:
+    """Each initiative's words, near enough to count by, in a fifth of the time."""
+    texts = "\x00".join([f"{item.title} {item.description}" for item in page])
+    for text in texts.casefold().replace(".", " ").replace(",", " ").split("\x00"):
+        yield text.split()
 
 
 def faces(items: Sequence[Initiative], page: Sequence[Initiative]) -> list[Face]:

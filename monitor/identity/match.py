@@ -15,6 +15,8 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 from rapidfuzz import fuzz
 from rapidfuzz.process import extract
@@ -100,6 +102,8 @@ class Explanation:
     pair: Pair | None
     candidates: tuple[Candidate, ...]
 
+
+_Key = TypeVar("_Key", bound=Hashable)
 
 _THRESHOLD = -0.8
 """Log-odds below which two are two, however lonely both are."""
@@ -272,16 +276,23 @@ class _Matcher:
     def _come_back_unchanged(self) -> None:
         """What left and is back word for word, unless somebody still here fits as well."""
         near = {heading_key(self._old[index].title) for index in self._free_old}
-        mine = _groups(self._past, self._free_departed, _title_and_text)
         yours = _groups(self._new, self._free_new, _title_and_text)
-        for value, rights in yours.items():
-            lefts = mine.get(value, [])
-            if not lefts or heading_key(self._new[rights[0]].title) in near:
-                continue
+        wanted = {title for title, _ in yours} - near
+        titles = self._departed_titles
+        gone = [index for index in self._free_departed if titles[index] in wanted]
+        mine = _groups(self._past, gone, _title_and_text)
+        for value, lefts in mine.items():
+            rights = yours.get(value, [])
             # The latest to leave is the likeliest to return.
             for left, right in zip(reversed(lefts), rights, strict=False):
                 if (left, right) not in self._forbidden:
                     self._take(left, right, _EXACT_CERTAINTY, "exact")
+
+    @cached_property
+    def _departed_titles(self) -> dict[int, str]:
+        """The title's key of each that had left, from the longest gone to the latest."""
+        size = len(self._old)
+        return {at: heading_key(item.title) for at, item in enumerate(self._departed, start=size)}
 
     def _by_likeness(self) -> None:
         worths = self._weigh_leftovers()
@@ -337,19 +348,21 @@ class _Matcher:
         return worths
 
     def _departed_worth_a_look(self, rights: Sequence[int]) -> list[int]:
-        """After years the departed are many: those nearest by title or text, for each newcomer."""
-        gone = list(self._free_departed)
+        """After years the departed are many: for each newcomer those nearest by title, and those
+        nearest by text unless it has the title or the text of one who stood here till now."""
+        gone = self._free_departed
         if len(gone) <= _FEW_DEPARTED:
-            return gone
-        titles = {index: heading_key(self._past[index].title) for index in gone}
+            return list(gone)
+        titles = {index: self._departed_titles[index] for index in gone}
         texts = {index: self._past[index].description for index in gone}
+        names = {heading_key(self._old[index].title) for index in self._free_old}
+        tales = {self._old[index].description for index in self._free_old} | {""}
         wanted: set[int] = set()
         for right in rights:
             item = self._new[right]
-            near = extract(
-                heading_key(item.title), titles, scorer=fuzz.ratio, score_cutoff=60, limit=5
-            )
-            if item.description:
+            title = heading_key(item.title)
+            near = extract(title, titles, scorer=fuzz.ratio, score_cutoff=60, limit=5)
+            if title not in names and item.description not in tales:
                 near += extract(
                     item.description, texts, scorer=fuzz.ratio, score_cutoff=55, limit=5
                 )
@@ -385,15 +398,15 @@ def _nearest(size: int, named: Mapping[int, int]) -> tuple[list[int], list[int]]
 
 
 def _groups(
-    items: Sequence[Initiative], free: Iterable[int], key: Callable[[Initiative], Hashable]
-) -> dict[Hashable, list[int]]:
-    groups: dict[Hashable, list[int]] = {}
+    items: Sequence[Initiative], free: Iterable[int], key: Callable[[Initiative], _Key]
+) -> dict[_Key, list[int]]:
+    groups: dict[_Key, list[int]] = {}
     for index in free:
         groups.setdefault(key(items[index]), []).append(index)
     return groups
 
 
-def _title_and_text(item: Initiative) -> Hashable:
+def _title_and_text(item: Initiative) -> tuple[str, str]:
     return heading_key(item.title), same_key(item.description)
 
 

@@ -155,7 +155,7 @@ def _parts(view: View, dialect: Dialect) -> Iterator[tuple[str, int]]:
         yield from _group_parts(group, dialect)
     for chart in view.charts:
         rows = (f"{dialect.plain(row.label)}: {row.text}" for row in chart.rows)
-        yield "\n".join([dialect.bold(chart.heading), *rows]), 0
+        yield "\n".join([dialect.bold(chart.caption), *rows]), 0
 
 
 def _group_parts(group: GroupView, dialect: Dialect) -> Iterator[tuple[str, int]]:

@@ -25,7 +25,7 @@ from typing import Final, Literal
 
 from monitor.errors import GiveUp, TryAgain
 from notifications.channels import ChannelDown, Delivery, Letterhead, Receipt, one_line
-from notifications.render import letter
+from notifications.render import Letter, letter
 from notifications.view import view_of
 
 SEND_SECONDS: Final = 40.0
@@ -262,8 +262,26 @@ def compose(delivery: Delivery, server: MailServer, letterhead: Letterhead) -> E
     mail["Content-Language"] = view.lang
     mail.set_content(content.text, cte="quoted-printable")
     mail.add_alternative(content.html, subtype="html", cte="quoted-printable")
+    _add_pictures(mail, content, delivery.id)
     mail.set_boundary(f"=_{delivery.id}")
     return mail
+
+
+def _add_pictures(mail: EmailMessage, content: Letter, name: str) -> None:
+    """The HTML and its pictures as one part (multipart/related, RFC 2387)."""
+    if not content.pictures:
+        return
+    html = list(mail.iter_parts())[-1]
+    for number, picture in enumerate(content.pictures, 1):
+        html.add_related(
+            picture.png,
+            *("image", "png"),
+            cid=f"<{picture.id}>",
+            disposition="inline",
+            filename=f"status-{number}.png",
+        )
+    html.set_param("type", "text/html")
+    html.set_boundary(f"=_{name}_p")
 
 
 def wire_address(mailbox: str) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from notifications.view import View
+from presentation.charts import steps_png
 from presentation.language import language
 from presentation.marking import Piece
 
@@ -26,25 +28,43 @@ _BLANKS = re.compile(r"\n{3,}")
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG that the HTML shows, as `cid:` and its id (RFC 2392)."""
+
+    id: str
+    png: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
-    """A mail's content: the subject, and the same facts twice."""
+    """A mail's content: the subject, the same facts twice, and the pictures of the second."""
 
     subject: str
     text: str
     html: str
+    pictures: tuple[Picture, ...] = ()
 
 
 def letter(view: View) -> Letter:
     """The view as text and HTML."""
-    return Letter(view.subject, text_of(view), html_of(view))
+    rows = [row for chart in view.charts for row in chart.rows if row.numbers]
+    drawn = {row.numbers: _drawn(row.numbers) for row in rows}
+    html = _html_of(view, {numbers: picture.id for numbers, picture in drawn.items()})
+    return Letter(view.subject, text_of(view), html, tuple(drawn.values()))
 
 
-def html_of(view: View) -> str:
+def _drawn(numbers: tuple[int, ...]) -> Picture:
+    """The same numbers are the same picture under the same id, in every try to send it."""
+    name = sha256(repr(numbers).encode()).hexdigest()[:16]
+    return Picture(f"{name}@visionsvakt", steps_png(numbers))
+
+
+def _html_of(view: View, pictures: Mapping[tuple[int, ...], str]) -> str:
     """One HTML document, styles inline; dark and narrow screens by the style sheet it keeps."""
     import css_inline  # late: these cost start-up
 
-    pieces = _html_pieces(view.lang)
-    html = _environment().get_template("mail.html").render(view=view, pieces=pieces)
+    template = _environment().get_template("mail.html")
+    html = template.render(view=view, pieces=_html_pieces(view.lang), pictures=pictures)
     return css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False).inline(html)
 
 

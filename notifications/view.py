@@ -89,17 +89,23 @@ class GroupView:
 
 
 @dataclass(frozen=True, slots=True)
-class BarView:
+class RowView:
+    """One status of a chart: `text` is its number, `curve` says in words what its `numbers` over
+    time draw as a picture (both empty where there is no past yet)."""
+
     label: str
     text: str
-    percent: int
+    curve: str = ""
+    numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ChartView:
-    heading: str
+    """The statuses of one page; `curves` says where the pictures begin."""
+
     caption: str
-    rows: tuple[BarView, ...]
+    rows: tuple[RowView, ...]
+    curves: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +123,10 @@ class View:
     heading: str
     lead: tuple[str, ...] = ()
     legend: str = ""
+    notes: tuple[str, ...] = ()
     groups: tuple[GroupView, ...] = ()
     charts: tuple[ChartView, ...] = ()
+    charts_heading: str = ""
     buttons: tuple[ButtonView, ...] = ()
     footer: tuple[str, ...] = ()
     history_word: str = ""
@@ -146,6 +154,9 @@ class Reader:
 
     def time(self, text: str) -> str:
         return self.words.time(self.moment(text), self.letterhead.zone)
+
+    def date(self, text: str) -> str:
+        return self.words.date(self.moment(text), self.letterhead.zone)
 
 
 def view_of(
@@ -179,17 +190,18 @@ def _digest(message: Message, reader: Reader) -> View:
     pages = _pages_of(entries)
     groups = divided(entries)
     shown = tuple(_group_view(group, reader) for group in groups)
-    lead = [words.day(message.created_at, reader.letterhead.zone)]
-    lead.append(_names(pages, words, len(pages)))
+    day = words.day(message.created_at, reader.letterhead.zone)
     marked = any(entry.marked for group in shown for entry in group.entries)
     return View(
         lang=words.code,
         subject=digest_subject(entries, words),
-        heading=words.count("digest.heading", len(entries)),
-        lead=tuple(lead),
+        heading=_capitalised(_facts_of(entries, words)),
+        lead=(words.say("digest.lead", pages=_names(pages, words, len(pages)), day=day),),
         legend=words.say("digest.legend") if marked else "",
+        notes=_explanations(entries, words),
         groups=shown,
         charts=_charts(message.payload.get("charts", ()), reader),
+        charts_heading=words.say("chart.title"),
         buttons=tuple(
             ButtonView(words.say("digest.open_page", page=page.name), page.url) for page in pages
         ),
@@ -198,17 +210,21 @@ def _digest(message: Message, reader: Reader) -> View:
 
 def digest_subject(entries: Sequence[Entry], words: Language) -> str:
     """The facts, then where: «3 nya, 2 till pågående – Omsorg». One change alone has its title."""
-    facts: list[str] = []
-    for group in divided(entries, in_full=len(entries)):
-        facts += _facts(group, words)
-    if len(facts) > _FACTS:
-        counted = sum(_fact_sizes(entries)[_FACTS:])
-        facts = [*facts[:_FACTS], words.count("digest.more", counted)]
-    said = ", ".join(facts)
+    said = _facts_of(entries, words)
     if len(entries) == 1 and entries[0].group != "page":
         said = f"{said}: {_shortened(entries[0].title, 70)}"
     pages = _names(_pages_of(entries), words, _PAGES_NAMED)
     return words.say("digest.subject", facts=said, pages=pages)
+
+
+def _facts_of(entries: Sequence[Entry], words: Language) -> str:
+    """«3 nya, 2 till pågående», the most important first, and how many more there are."""
+    facts: list[str] = []
+    for group in divided(entries, in_full=len(entries)):
+        facts += _facts(group, words)
+    said = ", ".join(facts[:_FACTS])
+    left = sum(_fact_sizes(entries)[_FACTS:])
+    return words.count("digest.more", left, facts=said) if left else said
 
 
 def _facts(group: Group, words: Language) -> list[str]:
@@ -294,6 +310,16 @@ def _flags(entry: Entry, words: Language) -> tuple[str, ...]:
         found.append(words.say("digest.correction"))
     if entry.late:
         found.append(words.say("digest.late"))
+    return tuple(found)
+
+
+def _explanations(entries: Sequence[Entry], words: Language) -> tuple[str, ...]:
+    """What the flags mean, each once."""
+    found = []
+    if any(entry.change.get("certainty", 1.0) < LIKELY_BELOW for entry in entries):
+        found.append(words.say("digest.likely_note"))
+    if any(entry.late for entry in entries):
+        found.append(words.say("digest.late_note"))
     return tuple(found)
 
 
@@ -577,24 +603,30 @@ _VIEWS: Final = {
 
 
 def _charts(charts: Sequence[Mapping[str, Any]], reader: Reader) -> tuple[ChartView, ...]:
-    """How many initiatives each status has now, with what it was: bars that read as text too."""
-    words = reader.words
+    """How many initiatives each status has now, with what it was, and its curve."""
     found = []
     for chart in charts:
-        highest = max((row["new"] for row in chart["rows"]), default=0) or 1
-        rows = []
-        for row in chart["rows"]:
-            text = str(row["new"])
-            if row["old"] is not None and row["old"] != row["new"]:
-                text = words.say("chart.was", new=row["new"], old=row["old"])
-            percent = max(1, round(100 * row["new"] / highest))
-            rows.append(BarView(reader.status(row["status"]), text, percent))
-        since, until = reader.time(chart["since"]), reader.time(chart["until"])
-        compared = any(row["old"] is not None for row in chart["rows"])
-        key = "chart.caption" if compared else "chart.now"
-        caption = words.say(key, page=chart["page"], since=since, until=until)
-        found.append(ChartView(words.say("chart.title"), caption, tuple(rows)))
+        rows = tuple(_row(row, chart, reader) for row in chart["rows"])
+        caption, curves = reader.words.say("chart.page", page=chart["page"]), ""
+        if any(row.numbers for row in rows):
+            curves = reader.words.say("chart.curves", began=reader.date(chart["began"]))
+        found.append(ChartView(caption, rows, curves))
     return tuple(found)
+
+
+def _row(row: Mapping[str, Any], chart: Mapping[str, Any], reader: Reader) -> RowView:
+    words, new, old = reader.words, row["new"], row["old"]
+    label, text = reader.status(row["status"]), str(new)
+    if old not in (None, new):
+        text = words.say("chart.was", new=new, old=old, since=reader.date(chart["since"]))
+    numbers = tuple(row.get("curve") or ())  # messages of earlier versions have none
+    if not numbers:
+        return RowView(label, text)
+    low, high = min(numbers), max(numbers)
+    key = "chart.level" if low == high else "chart.curve"
+    began = reader.date(chart["began"])
+    curve = words.say(key, began=began, first=numbers[0], low=low, high=high)
+    return RowView(label, text, curve, numbers)
 
 
 # --- words used by several --------------------------------------------------------------------
@@ -668,6 +700,10 @@ def _names(pages: Sequence[PageInfo], words: Language, at_most: int) -> str:
     if len(names) > at_most:
         return words.count("digest.pages", len(names))
     return words.joined(names)
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _shortened(text: str, longest: int) -> str:

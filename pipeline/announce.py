@@ -33,6 +33,8 @@ WELCOME_AT_LAST: Final = timedelta(days=1)
 """A welcome waits so long for the first look at every page."""
 QUIET: Final = {"weekly": timedelta(days=7), "monthly": timedelta(days=30)}
 CHART_BACK: Final = timedelta(days=30)
+CURVE_BACK: Final = timedelta(days=365)
+CURVE_POINTS: Final = 61
 FOR_OPERATORS: Final = frozenset(
     {"shape_changed", "page_moved", "reader", "clock_behind", "new_store"}
 )
@@ -365,7 +367,8 @@ def _is_told(desk: _Desk, subscription: Subscription, kind: str, key: tuple[obje
 
 
 def charts(conn: Connection, page_keys: Sequence[str], now: datetime) -> list[dict[str, Any]]:
-    """How many initiatives each status has on these pages now, and had a month ago, or at first."""
+    """How many initiatives each status has on these pages now, had a month ago (or at first), and
+    over the last year (or since the first look)."""
     found = []
     for page in watch.all_pages(conn):
         new = status_counts(conn, page.key, now) if page.key in page_keys else None
@@ -377,19 +380,58 @@ def charts(conn: Connection, page_keys: Sequence[str], now: datetime) -> list[di
         old = status_counts(conn, page.key, since) if since < last else None
         headings = _headings(conn, page.key)
         statuses = [*new, *(status for status in old or () if status not in new)]
+        began = max(now - CURVE_BACK, first)
+        curves = _curves(conn, page.key, began, now) if began < last else {}
         rows = [
             {
                 "status": status,
                 "heading": headings.get(status),
                 "old": None if old is None else old.get(status, 0),
                 "new": new.get(status, 0),
+                "curve": curves.get(status),
             }
             for status in statuses
         ]
         found.append(
-            {"page": page.name, "rows": rows, "since": instant(since), "until": instant(now)}
+            {
+                "page": page.name,
+                "rows": rows,
+                "since": instant(since),
+                "began": instant(began),
+                "until": instant(now),
+            }
         )
     return found
+
+
+def _curves(
+    conn: Connection, page_key: str, since: datetime, until: datetime
+) -> dict[str | None, list[int]]:
+    """Initiatives by status at CURVE_POINTS moments, evenly spaced, the first and last included."""
+    steps: list[tuple[datetime, str | None, int]] = []
+    for number, sign in ((spans.c.first_snapshot, 1), (spans.c.end_snapshot, -1)):
+        rows = conn.execute(
+            sa.select(snapshots.c.at, spans.c.status, sa.func.count().label("number"))
+            .join(
+                snapshots, sa.and_(snapshots.c.page == spans.c.page, snapshots.c.number == number)
+            )
+            .where(spans.c.page == page_key, snapshots.c.at <= until)
+            .group_by(snapshots.c.at, spans.c.status)
+        )
+        steps += [(row.at, row.status, sign * row.number) for row in rows]
+    steps.sort(key=lambda step: step[0])
+    curves: dict[str | None, list[int]] = {status: [] for _, status, _ in steps}
+    standing = dict.fromkeys(curves, 0)
+    done = 0
+    for point in range(CURVE_POINTS):
+        moment = since + (until - since) * point / (CURVE_POINTS - 1)
+        while done < len(steps) and steps[done][0] <= moment:
+            _, status, change = steps[done]
+            standing[status] += change
+            done += 1
+        for status, curve in curves.items():
+            curve.append(standing[status])
+    return curves
 
 
 def _headings(conn: Connection, page_key: str) -> dict[str | None, str]:

@@ -1,131 +1,86 @@
-"""Pictures where people would rather look: how many initiatives in each status over time. Pure.
+"""Pictures where people would rather look: how many initiatives had a status, over time. Pure.
 
-The picture is SVG that stands alone: it names itself, says its figures in a description that screen
-readers read, and tells its lines apart by dashes and labels, not by colour alone.
+A picture holds a line and no words: they stand beside it as text, which grows with the reader's,
+changes colour with their screen, and is read aloud. Its colours are seen on white and on dark. Why
+it is drawn here, with zlib alone: docs/decisions/0004-pictures-without-words.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from xml.sax.saxutils import escape
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final
 
-from presentation.language import Language
-
-WIDTH, HEIGHT = 640, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 150, 24, 36
-_LINES = (
-    ("#0b5b52", ""),
-    ("#8a4b00", "8 4"),
-    ("#3b4cb8", "2 3"),
-    ("#8c1d5a", "10 3 2 3"),
-    ("#444c55", "4 4"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """How many initiatives had each status from `at` on."""
-
-    at: datetime
-    counts: Mapping[str | None, int]
+WIDTH, HEIGHT = 480, 72
+"""In pixels; shown at half that size, sharp on fine screens."""
+_MARGIN: Final = 10
+_THICK: Final = 4
+_DOT: Final = 8
+_CLEAR, _TINT, _LINE = range(3)
+_COLOURS: Final = ((255, 255, 255, 0), (0x1C, 0x8C, 0x7E, 56), (0x1C, 0x8C, 0x7E, 255))
+"""The line has 4.1:1 against the mail's white and against its dark (WCAG asks 3:1 of graphics)."""
+_LEAST_SPAN: Final = 4
 
 
-def status_chart(
-    points: Sequence[Point], until: datetime, title: str, words: Language, zone: tzinfo
-) -> str:
-    """An SVG of steps, one line for each status, in the order in which the newest point has them.
+def steps_png(numbers: Sequence[int]) -> bytes:
+    """A PNG of the numbers as steps, evenly spaced, the last one marked by a dot.
 
-    `points` in order of time, at least one; the last holds until `until`.
+    The scale is their own, and spans four at least, or a tenth of the highest: a change of one must
+    not look like a landslide.
     """
-    statuses = list(points[-1].counts)
-    statuses += [one for point in points for one in point.counts if one not in statuses]
-    statuses = list(dict.fromkeys(statuses))
-    highest = max((n for point in points for n in point.counts.values()), default=0) or 1
-    top = _round_up(highest)
-    start, end = points[0].at, max(until, points[-1].at)
-    seconds = (end - start).total_seconds() or 1.0
-
-    def x(moment: datetime) -> float:
-        share = (moment - start).total_seconds() / seconds
-        return round(_LEFT + share * (WIDTH - _LEFT - _RIGHT), 1)
-
-    def y(number: float) -> float:
-        return round(HEIGHT - _BOTTOM - number / top * (HEIGHT - _TOP - _BOTTOM), 1)
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        'aria-labelledby="chart-title chart-text" font-family="system-ui, sans-serif" '
-        'font-size="13">',
-        f'<title id="chart-title">{escape(title)}</title>',
-        f'<desc id="chart-text">{escape(described(points, statuses, words, zone))}</desc>',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-    ]
-    for number in (0, top // 2, top):
-        parts.append(
-            f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y(number)}" y2="{y(number)}" '
-            'stroke="#d5dade"/>'
-            f'<text x="{_LEFT - 6}" y="{y(number) + 4}" text-anchor="end" fill="#1b2026">'
-            f"{number}</text>"
-        )
-    for moment, anchor in ((start, "start"), (end, "end")):
-        parts.append(
-            f'<text x="{x(moment)}" y="{HEIGHT - 12}" text-anchor="{anchor}" fill="#1b2026">'
-            f"{moment.astimezone(zone):%Y-%m-%d}</text>"
-        )
-    labels: list[float] = []
-    for place, status in enumerate(statuses):
-        colour, dashes = _LINES[place % len(_LINES)]
-        path = _steps(points, status, x, y, end)
-        dash = f' stroke-dasharray="{dashes}"' if dashes else ""
-        parts.append(f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2.5"{dash}/>')
-        last = points[-1].counts.get(status, 0)
-        height = _free(y(last) + 4, labels)
-        labels.append(height)
-        parts.append(
-            f'<text x="{WIDTH - _RIGHT + 8}" y="{height}" fill="{colour}">'
-            f"{escape(words.status(status))}: {last}</text>"
-        )
-    return "".join([*parts, "</svg>"])
+    low, high = _scale(numbers)
+    floor = HEIGHT - _MARGIN
+    room = HEIGHT - 2 * _MARGIN
+    levels = [floor - round((number - low) / (high - low) * room) for number in numbers]
+    heights = [levels[x * len(levels) // WIDTH] for x in range(WIDTH)]
+    columns = [_column(here, before) for before, here in pairwise([heights[0], *heights])]
+    _mark_end(columns, heights[-1])
+    return _png(bytes(row) for row in zip(*columns, strict=True))
 
 
-def described(
-    points: Sequence[Point], statuses: Sequence[str | None], words: Language, zone: tzinfo
-) -> str:
-    """The same figures as a sentence for each status: first and last."""
-    said = []
-    for status in statuses:
-        old, new = points[0].counts.get(status, 0), points[-1].counts.get(status, 0)
-        said.append(f"{words.status(status)}: {old} → {new}")
-    since = f"{points[0].at.astimezone(zone):%Y-%m-%d}"
-    until = f"{points[-1].at.astimezone(zone):%Y-%m-%d}"
-    return f"{since} – {until}. " + "; ".join(said) + "."
+def _scale(numbers: Sequence[int]) -> tuple[float, float]:
+    low, high = min(numbers), max(numbers)
+    missing = max(_LEAST_SPAN, high / 10) - (high - low)
+    if missing <= 0:
+        return low, high
+    bottom = max(0.0, low - missing / 2)
+    return bottom, high + missing - (low - bottom)
 
 
-def _steps(
-    points: Sequence[Point],
-    status: str | None,
-    x: Callable[[datetime], float],
-    y: Callable[[float], float],
-    end: datetime,
-) -> str:
-    path = ""
-    for point in points:
-        number = point.counts.get(status, 0)
-        here = f"{x(point.at)},{y(number)}"
-        path += f"M{here}" if not path else f"H{x(point.at)}V{y(number)}"
-    return f"{path}H{x(end)}"
+def _column(here: int, before: int) -> bytearray:
+    """One column of pixels: the line at `here`, down or up from `before`, tinted below."""
+    top = _THICK // 2
+    column = bytearray([_CLEAR]) * HEIGHT
+    column[here:] = bytes([_TINT]) * (HEIGHT - here)
+    start, end = min(here, before) - top, max(here, before) + top
+    column[start:end] = bytes([_LINE]) * (end - start)
+    return column
 
 
-def _round_up(number: int) -> int:
-    """The next even number that reads well on an axis."""
-    step = 2 if number <= 20 else 10 if number <= 100 else 50 if number <= 500 else 200
-    return -(-number // step) * step
+def _mark_end(columns: Sequence[bytearray], level: int) -> None:
+    middle = WIDTH - _DOT - 1
+    for x in range(middle - _DOT, WIDTH):
+        for y in range(level - _DOT, level + _DOT + 1):
+            if (x - middle) ** 2 + (y - level) ** 2 <= _DOT**2:
+                columns[x][y] = _LINE
+    for x in range(middle + 1, WIDTH):  # nothing goes on beyond the dot
+        for y in range(HEIGHT):
+            if (x - middle) ** 2 + (y - level) ** 2 > _DOT**2:
+                columns[x][y] = _CLEAR
 
 
-def _free(wanted: float, taken: Sequence[float]) -> float:
-    """A height for a label that no other label has."""
-    while any(abs(wanted - other) < 15 for other in taken):
-        wanted += 15
-    return min(wanted, HEIGHT - 4)
+def _png(rows: Iterator[bytes]) -> bytes:
+    """Rows of palette indices as a PNG (W3C recommendation, third edition, 2025)."""
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 3, 0, 0, 0)
+    palette = b"".join(bytes(colour[:3]) for colour in _COLOURS)
+    alphas = bytes(colour[3] for colour in _COLOURS)
+    pixels = zlib.compress(b"".join(b"\0" + row for row in rows), 9)
+    chunks = ((b"IHDR", header), (b"PLTE", palette), (b"tRNS", alphas), (b"IDAT", pixels))
+    written = b"".join(_chunk(name, data) for name, data in (*chunks, (b"IEND", b"")))
+    return b"\x89PNG\r\n\x1a\n" + written
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -60,6 +60,12 @@ class Language:
             year=local.year,
         )
 
+    def date(self, moment: datetime, zone: tzinfo) -> str:
+        """A local date, short: «23 nov 2026»."""
+        local = moment.astimezone(zone)
+        month = self._find("months")[local.month - 1][:3]
+        return self.say("date", day=local.day, month=month, year=local.year)
+
     def time(self, moment: datetime, zone: tzinfo) -> str:
         """A local date and time, short: «23 nov 2026 08:00»."""
         local = moment.astimezone(zone)

@@ -10,7 +10,8 @@ from datetime import datetime
 import pytest
 
 from notifications import email as channel
-from notifications.email import MailServer
+from notifications.channels import Delivery, Letterhead
+from notifications.email import MailServer, compose
 from pipeline.form import form
 from snapshots.database import Database
 from tests.support.mail import Drop, MailHost, Rule, Silence
@@ -21,7 +22,9 @@ from tests.support.telling import (
     Town,
     by_mail,
     change,
+    gathered,
     initiative,
+    message,
 )
 from tests.support.web import Authority
 
@@ -74,6 +77,28 @@ def test_a_mail_has_text_and_html_and_every_header_it_should(sqlite_store: Datab
         assert "Vi odlar åkerbär." in mail.html
         assert mail.raw.isascii()
         assert all(len(line) <= 998 for line in mail.raw.splitlines())
+
+
+def test_pictures_lie_in_the_mail_itself_beside_the_html_that_shows_them() -> None:
+    row = {"status": "ongoing", "old": 60, "new": 64, "curve": [60, 64]}
+    stamp = "2026-10-23T07:00:00Z"
+    chart = {"page": "Omsorg", "rows": [row, row], "since": stamp, "began": stamp, "until": stamp}
+    told = message(gathered(NEW), charts=[chart])
+    delivery = Delivery("d-1", "email", "kim@granvik.example", told, by_mail())
+    mail = compose(delivery, MailServer("127.0.0.1", 25, SENDER), Letterhead(STOCKHOLM))
+    assert (
+        mail.as_bytes()
+        == compose(delivery, MailServer("127.0.0.1", 25, SENDER), Letterhead(STOCKHOLM)).as_bytes()
+    ), "every try sends the same"
+    _text, related = mail.iter_parts()
+    assert related.get_content_type() == "multipart/related"
+    assert related.get_param("type") == "text/html"
+    html, picture = related.iter_parts()
+    assert picture.get_content_type() == "image/png"
+    assert picture.get_content_disposition() == "inline"
+    name = str(picture["Content-ID"]).strip("<>")
+    assert html.get_content().count(f'src="cid:{name}"') == 2, "the same picture is sent once"
+    assert picture.get_content().startswith(b"\x89PNG")
 
 
 def test_digests_of_one_subscription_lie_in_one_thread(sqlite_store: Database) -> None:

@@ -1,4 +1,4 @@
-"""The Atom feed as a feed reader reads it, and the chart as eyes and screen readers do."""
+"""The Atom feed as a feed reader reads it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import feedparser  # type: ignore[import-untyped]
 
 from notifications.channels import Letterhead
 from notifications.feed import Feed, atom
-from presentation.charts import Point, status_chart
-from presentation.language import language
 from tests.support.telling import (
     CARE,
     SAFE,
@@ -79,25 +77,3 @@ def test_whatever_a_page_says_is_text_in_a_feed() -> None:
 
 def test_no_changes_are_a_feed_too() -> None:
     assert read().entries == []
-
-
-def test_a_chart_says_its_figures_and_tells_its_lines_apart_without_colour() -> None:
-    points = [
-        Point(START - timedelta(days=90), {"ongoing": 60, "developing": 45}),
-        Point(START - timedelta(days=30), {"ongoing": 64, "developing": 44, "partnership": 1}),
-    ]
-    svg = status_chart(points, START, "Insatser <i> Granvik", language("sv"), STOCKHOLM)
-    root = ET.fromstring(svg)
-    names = {"s": "http://www.w3.org/2000/svg"}
-    described = root.findtext("s:desc", namespaces=names) or ""
-    assert "pågår: 60 → 64" in described
-    assert root.findtext("s:title", namespaces=names) == "Insatser <i> Granvik"
-    labels = [one.text for one in root.findall("s:text", names)]
-    assert "partnerskap: 1" in labels
-    dashes = [path.get("stroke-dasharray") for path in root.findall("s:path", names)]
-    assert len(set(dashes)) == 3
-
-
-def test_a_chart_of_one_moment_is_drawn_all_the_same() -> None:
-    svg = status_chart([Point(START, {})], START, "Tomt", language("en"), STOCKHOLM)
-    ET.fromstring(svg)

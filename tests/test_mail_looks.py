@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
@@ -16,7 +17,7 @@ import pytest
 
 from notifications.channels import Letterhead, Message
 from notifications.digest import entry_document, gather
-from notifications.render import letter
+from notifications.render import Letter, letter
 from notifications.view import view_of
 from tests.support.browser import axe_findings, chromium
 from tests.support.telling import (
@@ -33,13 +34,18 @@ from tests.support.telling import (
 SCREENS = {"phone": (320, 640), "desk": (760, 900)}
 SCHEMES = ("light", "dark")
 ROWS = [
-    {"status": "ongoing", "old": 61, "new": 64},
-    {"status": "developing", "old": 45, "new": 44},
-    {"status": "partnership", "old": 14, "new": 14},
+    {
+        "status": "ongoing",
+        "old": 61,
+        "new": 64,
+        "curve": [58] * 20 + [59] * 20 + [61] * 18 + [64] * 3,
+    },
+    {"status": "developing", "old": 45, "new": 44, "curve": [47] * 30 + [45] * 28 + [44] * 3},
+    {"status": "partnership", "old": 14, "new": 14, "curve": [14] * 61},
 ]
 
 
-def sample(language: str = "sv") -> str:
+def sample(language: str = "sv", playgrounds: int = 11) -> str:
     """A digest with something of every kind, from an invented town."""
     plan = "Vi utreder en ny simhall med 25-metersbassäng. Beslut väntas under 2026."
     built = "Vi bygger en ny simhall med 50-metersbassäng. Den öppnar hösten 2027."
@@ -70,7 +76,7 @@ def sample(language: str = "sv") -> str:
         page_change("intro", "Granvik växer.", "Granvik växer hållbart."),
         *(
             change(None, initiative(f"Lekplats nummer {n} i Storskogen"), of=f"i-l{n}")
-            for n in range(11)
+            for n in range(playgrounds)
         ),
     ]
     told = [telling(one) for one in changes]
@@ -80,13 +86,24 @@ def sample(language: str = "sv") -> str:
         "page": "Omsorg i Granvik",
         "rows": ROWS,
         "since": (START - timedelta(days=30)).isoformat(),
+        "began": (START - timedelta(days=365)).isoformat(),
         "until": START.isoformat(),
     }
     payload = {"entries": [entry_document(entry) for entry in gather(told)], "charts": [chart]}
     head = Letterhead(STOCKHOLM, "https://vakt.granvik.example", "kommunikation@granvik.example")
     to = by_mail(digest="workdays 07:30", language=language)
     shown = Message("m-1", to.id, "digest", START, payload)
-    return letter(view_of(shown, to, head, "kim@granvik.example")).html
+    return as_shown(letter(view_of(shown, to, head, "kim@granvik.example")))
+
+
+def as_shown(mail: Letter) -> str:
+    """The mail's HTML as a mail program shows it: with the pictures that came with it."""
+    html = mail.html
+    for picture in mail.pictures:
+        inside = f"data:image/png;base64,{b64encode(picture.png).decode()}"
+        html = html.replace(f"cid:{picture.id}", inside)
+    assert "cid:" not in html
+    return html
 
 
 @pytest.fixture(scope="module")
@@ -132,10 +149,8 @@ def take_pictures(folder: Path) -> None:
             for scheme in SCHEMES:
                 size = {"width": width, "height": height}
                 page = browser.new_page(viewport=size, color_scheme=scheme)
-                page.set_content(sample())
-                clip = {"x": 0, "y": 0, "width": width, "height": 1200}
-                file = folder / f"mail-{screen}-{scheme}.png"
-                page.screenshot(path=file, full_page=True, clip=clip)
+                page.set_content(sample(playgrounds=0))
+                page.screenshot(path=folder / f"mail-{screen}-{scheme}.png", full_page=True)
                 page.close()
 
 

@@ -115,5 +115,8 @@ def test_a_digest_s_chart_counts_now_and_a_month_ago(sqlite_store: Database) -> 
             ("developing", 1, 1),
             ("partnership", 1, 1),
         ]
-        texts = [mail.text for mail in place.post()]
-        assert any("pågår: 1 (förut 2)" in text for text in texts)
+        curves = {row["status"]: row["curve"] for row in chart["rows"]}
+        assert curves["ongoing"] == [2] * 60 + [1]
+        assert curves["partnership"] == [1] * 61
+        texts = [" ".join(mail.text.split()) for mail in place.post()]
+        assert any("pågår: 1 (2 den 3 dec 2026); 2 den 23 nov 2026" in text for text in texts)

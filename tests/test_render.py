@@ -77,7 +77,7 @@ def test_a_subject_counts_what_it_has_no_room_for() -> None:
         change(PLANNED, initiative(links=[link("Mer")]), of="i-5"),
     ]
     assert told(*texts).subject.startswith(
-        "1 till pågående, 1 ny, 1 står inte längre på sidan, 2 till"
+        "1 till pågående, 1 ny, 1 står inte längre på sidan och 2 till – "
     )
 
 
@@ -97,7 +97,7 @@ def test_text_and_html_tell_the_same_facts() -> None:
         page_change("title", "Omsorg", "Omsorg om alla"),
     )
     for fact in (
-        "4 ändringar",
+        "1 till pågående, 1 ny, 1 står inte längre på sidan och 1 till",
         "utvecklas → pågår",
         "troligen ny status och ny text",
         "Gäller: belopp",
@@ -174,6 +174,22 @@ def test_text_lines_are_short_but_for_addresses() -> None:
     assert all(len(line) <= 76 or "https://" in line for line in lines)
 
 
+def test_what_is_likely_or_was_found_late_is_explained_once() -> None:
+    likely = "«Troligen» betyder att vi inte är säkra på att det är samma insats som förut."
+    late = "en del upptäcktes i efterhand."
+    sure = told(change(PLANNED, BUILT)).text
+    assert likely not in sure
+    assert late not in sure
+    shown = [
+        telling(change(PLANNED, BUILT, certainty=0.8)),
+        telling(change(PLANNED, BUILT, of="i-2", certainty=0.8), "late"),
+    ]
+    mail = letter(view_of(message(gather(shown)), by_mail(), HEAD))
+    for text in (" ".join(mail.text.split()), plain(mail.html)):
+        assert text.count(likely) == 1
+        assert text.count(late) == 1
+
+
 def test_links_lead_to_the_history_only_where_there_is_a_public_address() -> None:
     subject = by_mail()
     entries = gathered(change(None, PLANNED))
@@ -199,22 +215,33 @@ def test_what_crossed_what_came_back_and_corrections_read_as_sentences() -> None
     assert "Hette tidigare: Laddplatser vid torget" in text
 
 
-def test_a_chart_reads_as_numbers_too() -> None:
-    rows = [
-        {"status": "ongoing", "old": 60, "new": 64},
-        {"status": "developing", "old": 44, "new": 44},
-    ]
-    chart = {
-        "page": "Omsorg i Granvik",
-        "rows": rows,
-        "since": "2026-10-23T07:00:00Z",
-        "until": "2026-11-23T07:00:00Z",
-    }
-    shown = message(gathered(change(None, PLANNED)), charts=[chart])
+CHART = {
+    "page": "Omsorg i Granvik",
+    "rows": [
+        {"status": "ongoing", "old": 60, "new": 64, "curve": [58, 57, 60, 64]},
+        {"status": "developing", "old": 44, "new": 44, "curve": [44, 44, 44, 44]},
+        {"status": "partnership", "old": None, "new": 3},
+    ],
+    "since": "2026-10-23T07:00:00Z",
+    "began": "2025-11-23T07:00:00Z",
+    "until": "2026-11-23T07:00:00Z",
+}
+
+
+def test_a_picture_says_in_words_what_it_draws() -> None:
+    shown = message(gathered(change(None, PLANNED)), charts=[CHART])
     mail = letter(view_of(shown, by_mail(), HEAD))
-    assert "pågår: 64 (förut 60)" in mail.text
-    assert "utvecklas: 44\n" in mail.text
-    assert "width: 69%" in mail.html
+    curve = "58 den 23 nov 2025, sedan dess mellan 57 och 64"
+    assert f"- pågår: 64 (60 den 23 okt 2026); {curve}\n" in mail.text.replace("\n  ", " ")
+    assert "- utvecklas: 44; lika många sedan 23 nov 2025\n" in mail.text
+    assert "- partnerskap: 3\n" in mail.text
+    assert [one.split('"')[0] for one in mail.html.split('alt="')[1:]] == [
+        curve,
+        "lika många sedan 23 nov 2025",
+    ]
+    shown_ids = re.findall(r'src="cid:([^"]+)"', mail.html)
+    assert shown_ids == [picture.id for picture in mail.pictures]
+    assert letter(view_of(shown, by_mail(), HEAD)) == mail, "the same in every try"
 
 
 COUNTS = [

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from notifications.channels import Delivery, Letterhead, Poster, Receipt, post
+from notifications.channels import Delivery, Letterhead, Message, Poster, Receipt, post
+from notifications.subscriptions import Subscription
 from notifications.view import EntryView, GroupView, Pieces, View, safe_href, view_of
 from presentation.language import language
 
@@ -42,14 +43,18 @@ class ChatChannel:
     def send(self, delivery: Delivery) -> Receipt:
         """Post once. Raises TryAgain, ChannelDown, GiveUp."""
         subscription = delivery.subscription
-        view = view_of(delivery.message, subscription, self._letterhead)
-        card = CARDS[subscription.channel](view)
-        body = json.dumps(card, ensure_ascii=False, separators=(",", ":")).encode()
+        body = body_of(delivery.message, subscription, self._letterhead)
         headers = {"Content-Type": "application/json; charset=utf-8"}
         return post(self._poster, self._urls[subscription.id], body, headers)
 
     def close(self) -> None:
         """Nothing is held: the poster keeps its own connections."""
+
+
+def body_of(message: Message, subscription: Subscription, letterhead: Letterhead) -> bytes:
+    """The very bytes that are sent, the same for every try."""
+    card = CARDS[subscription.channel](view_of(message, subscription, letterhead))
+    return json.dumps(card, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True, slots=True)

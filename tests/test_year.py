@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from tests.year.plan import PAGES, START, make_plan
+from tests.support.telling import STOCKHOLM
+from tests.year.plan import HOUR, NIGHTS, PAGES, START, make_plan
 from tests.year.seeds import live
 
 
@@ -24,11 +27,25 @@ def test_a_seed_always_gives_the_same_year() -> None:
 def test_a_year_has_every_fault_and_both_nights_of_the_clocks() -> None:
     plan = make_plan(7)
     kinds = {fault.kind for fault in plan.faults}
-    assert kinds >= {"site_503", "site_dns", "mail_down", "disk_full", "locked", "clock"}
+    assert kinds >= {"site_503", "site_dns", "site_error_page", "disk_full", "locked", "clock"}
     assert any(f.kind == "site_503" and (f.end - f.start).days == 7 for f in plan.faults)
+    assert sum(f.kind == "mail_down" and (f.end - f.start).days == 2 for f in plan.faults) == 2
+    assert {f.amount > 0 for f in plan.faults if f.kind == "clock"} == {True, False}
     assert len(plan.kills) == 60
     assert (plan.end - START).days == 365
     assert all(len(plan.editions[page]) > 40 for page in PAGES)
+    for page in PAGES:
+        shapes = {
+            b"<h3>" in edition.body or b"<summary>" in edition.body
+            for edition in plan.editions[page]
+        }
+        assert shapes == {False, True}  # a redesign
+    for night in NIGHTS:
+        assert {(night + hours * HOUR).astimezone(STOCKHOLM).utcoffset() for hours in (0, 12)} == {
+            timedelta(hours=1),
+            timedelta(hours=2),
+        }
+        assert any(edition.at == night for page in PAGES for edition in plan.editions[page])
 
 
 @pytest.mark.slow

@@ -20,7 +20,9 @@ import sqlalchemy as sa
 
 from monitor.model import KINDS, Initiative
 from monitor.text import same_key
-from notifications.subscriptions import Subscription, wants
+from notifications.channels import Letterhead, Message
+from notifications.chat import body_of as chat_body
+from notifications.subscriptions import CHAT, Subscription, wants
 from pipeline.rebuild import rebuild
 from presentation.documents import change_document
 from settings import Settings, load
@@ -28,7 +30,7 @@ from snapshots import facts, history
 from snapshots.database import Database
 from snapshots.schema import deliveries, messages, tellings
 from tests.year.life import Life
-from tests.year.plan import PAGES, START, Edition, Plan, known
+from tests.year.plan import DAY, START, STILL, STILL_UNTIL, WATCHED, Edition, Plan, known
 from tests.year.town import ERROR_PAGE
 from wiring import install
 
@@ -53,8 +55,8 @@ def judge(life: Life) -> Verdict:
     settings = load(life.folder / "visionsvakt.toml")
     with install(settings, clock=lambda: life.plan.end) as installation:
         with installation.database.read() as conn:
-            seen = {page: _seen(conn, life.plan, page, verdict) for page in PAGES}
-            for page in PAGES:
+            seen = {page: _seen(conn, life.plan, page, verdict) for page in WATCHED}
+            for page in WATCHED:
                 _judge_completeness(life.plan, page, seen[page], verdict)
                 _judge_history(conn, page, seen[page], verdict)
                 _judge_present(conn, page, life.plan, seen[page], verdict)
@@ -227,9 +229,10 @@ def _judge_told(conn: sa.Connection, settings: Settings, life: Life, verdict: Ve
     came = list(_came(life.folder / "town.log"))
     rows = {row.id: row for row in conn.execute(sa.select(deliveries))}
     told = {row.id: row for row in conn.execute(sa.select(messages))}
+    _name_cards(came, settings, rows, told, verdict)
     documents = {
         one.change.id: change_document(one.change, one.page, one.initiative)
-        for page in PAGES
+        for page in WATCHED
         for one in history.changes(conn, pages=[page])
     }
     waiting = _waiting(conn)
@@ -237,7 +240,7 @@ def _judge_told(conn: sa.Connection, settings: Settings, life: Life, verdict: Ve
         if subscription.about != "changes":
             continue
         due = {key for key, one in documents.items() if wants(subscription, one)}
-        for address in subscription.to or ("krok",):
+        for address in subscription.to or (subscription.id,):
             got: Counter[str] = Counter()
             for ids in _told_to(came, subscription, address, rows, told, verdict).values():
                 got.update(ids)
@@ -254,7 +257,7 @@ def _judge_told(conn: sa.Connection, settings: Settings, life: Life, verdict: Ve
     verdict.expect(not dead, f"dead deliveries: {dead[:5]}")
     verdict.figures["killed"] = sum(one["kind"] == "killed" for one in came)
     _judge_repeats(came, life, verdict)
-    _judge_operators(came, verdict)
+    _judge_operators(came, life, rows, told, verdict)
 
 
 def _came(log: Path) -> Iterator[dict[str, Any]]:
@@ -271,6 +274,28 @@ def _waiting(conn: sa.Connection) -> Mapping[str, set[str]]:
     for row in rows:
         found[row.subscription].add(row.change)
     return found
+
+
+def _name_cards(
+    came: Sequence[dict[str, Any]],
+    settings: Settings,
+    rows: Mapping[str, Any],
+    told: Mapping[str, Any],
+    verdict: Verdict,
+) -> None:
+    """Give each chat card that came the id of the delivery that says just that."""
+    (chat,) = (one for one in settings.subscriptions if one.channel in CHAT)
+    letterhead = Letterhead(settings.zone)
+    known = {}
+    for row in rows.values():
+        if row.subscription == chat.id:
+            one = told[row.message]
+            message = Message(one.id, chat.id, one.kind, one.created_at, one.payload)
+            known[chat_body(message, chat, letterhead).decode()] = row.id
+    for one in came:
+        if one["kind"] == "chat":
+            one["id"] = known.get(one["body"], "")
+            verdict.expect(bool(one["id"]), f"a card that is not on record: {one['body'][:200]}")
 
 
 def _told_to(
@@ -291,11 +316,11 @@ def _told_to(
             ids = [name for change in one["data"]["changes"] for name in change["ids"]]
             again = found.setdefault(one["id"], ids)
             verdict.expect(ids == again, f"{one['id']}: said something else the second time")
-        elif one["kind"] == "mail" and one["to"] == [address]:
+        elif one["kind"] == "chat" or (one["kind"] == "mail" and one["to"] == [address]):
             name = one["id"].strip("<>").partition("@")[0]
             row = rows.get(name)
             if row is None:
-                verdict.expect(False, f"{name}: a mail that is not on record")
+                verdict.expect(False, f"{name}: a {one['kind']} that is not on record")
                 continue
             if row.subscription != subscription.id or told[row.message].kind != "digest":
                 continue
@@ -305,7 +330,8 @@ def _told_to(
                 for change in entry["changes"]
             ]
             found[name] = [name for change in changes for name in change["ids"]]
-            _judge_words(one, changes, verdict)
+            if one["kind"] == "mail":
+                _judge_words(one, changes, verdict)
     return found
 
 
@@ -326,7 +352,7 @@ def _judge_repeats(came: Sequence[Mapping[str, Any]], life: Life, verdict: Verdi
     by_id: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     kills = [datetime.fromisoformat(one["at"]) for one in came if one["kind"] == "killed"]
     for one in came:
-        if one["kind"] in ("mail", "hook"):
+        if one["kind"] in ("mail", "hook", "chat"):
             by_id[one["id"]].append(one)
     repeats = 0
     for name, times in by_id.items():
@@ -346,6 +372,29 @@ def _judge_repeats(came: Sequence[Mapping[str, Any]], life: Life, verdict: Verdi
     verdict.figures["sent again, same id"] = repeats
 
 
-def _judge_operators(came: Sequence[Mapping[str, Any]], verdict: Verdict) -> None:
-    mails = [one for one in came if one["kind"] == "mail" and "drift@" in one["to"][0]]
+def _judge_operators(
+    came: Sequence[Mapping[str, Any]],
+    life: Life,
+    rows: Mapping[str, Any],
+    told: Mapping[str, Any],
+    verdict: Verdict,
+) -> None:
+    """They hear of the silent page once, and when it is over; the canary never fails."""
+    mails = {one["id"] for one in came if one["kind"] == "mail" and "drift@" in one["to"][0]}
     verdict.figures["mails to operators"] = len(mails)
+    heard = []
+    for name in mails:
+        payload = told[rows[name.strip("<>").partition("@")[0]].message].payload
+        if payload.get("cause") in ("still", "reads_less", "canary"):
+            heard.append((payload["first_at"], payload["what"], payload["text"]))
+    whole = life.plan.end >= START + STILL_UNTIL * DAY
+    expected = [("opened", f"{STILL}:"), ("ended", f"{STILL}:")] if whole else []
+    said = [(what, text.split()[0]) for _, what, text in sorted(heard, key=_opened_first)]
+    verdict.expect(said == expected, f"operators heard of stillness and the canary: {heard}")
+    verdict.expect(life.rehearsals > 0, "the canary never sang")
+    verdict.figures["rehearsals"] = life.rehearsals
+
+
+def _opened_first(heard: tuple[str, str, str]) -> tuple[str, bool]:
+    first_at, what, _ = heard
+    return first_at, what != "opened"

@@ -18,18 +18,21 @@ import sqlalchemy as sa
 from monitor.errors import VisionsvaktError
 from monitor.fetch import Fetcher
 from notifications.channels import Channel, Delivery, Receipt
+from pipeline import canary
 from pipeline.visit import World
 from scheduler import Listener, Worker
 from settings import Settings, fetch_rules, load
 from snapshots import watch
 from snapshots.database import Database
 from snapshots.schema import deliveries, tellings
-from tests.year.plan import HOUR, SECOND_HOURS, START, Plan
-from tests.year.town import HOOK, SECRET, SITE, Town
+from tests.year.plan import DAY, HOUR, SECOND_HOURS, START, STILL_HOURS, Plan
+from tests.year.town import ARCHIVE, CHAT, HOOK, SECRET, SITE, Town
 
 TICK = timedelta(seconds=5)
 LONGEST_STEP = 6 * HOUR
 STUCK = timedelta(minutes=2)
+CANARY_EVERY = 10 * DAY
+"""In service it sings every day, and at each start."""
 
 
 class Killed(BaseException):
@@ -165,6 +168,8 @@ class Life:
     looks: dict[str, int] = field(default_factory=dict)
     deaths: list[str] = field(default_factory=list)
     ticks: int = 0
+    rehearsals: int = 0
+    _sung: datetime = START - CANARY_EVERY
 
     def run(self) -> None:
         import pipeline.deliver
@@ -179,6 +184,7 @@ class Life:
         self.clock.resume()
         self._kills = [kill for kill in self.plan.kills if kill.at > self.clock.true]
         with Town(self.plan, lambda: self.clock.true, self.folder / "town.log") as town:
+            os.environ["YEAR_CHAT_URL"] = f"http://{HOOK}:{town.port}{CHAT}"
             self.settings = self._configure(town)
             self.store = StoreFaults(self.plan, Path(self.folder / "visionsvakt.db"))
             with self.store:
@@ -189,7 +195,13 @@ class Life:
         path = self.folder / "visionsvakt.toml"
         path.write_text(
             _CONFIGURATION.format(
-                plan=self.plan, town=town, site=SITE, hook=HOOK, second=SECOND_HOURS
+                plan=self.plan,
+                town=town,
+                site=SITE,
+                archive=ARCHIVE,
+                hook=HOOK,
+                second=SECOND_HOURS,
+                still=STILL_HOURS,
             )
         )
         return load(path)
@@ -251,7 +263,14 @@ class Life:
         listener = Listener(looked=self._looked, trouble=self.trouble.append)
         worker = Worker(installation, world, office, holder, listener)
         worker._pool = Inline()  # type: ignore[assignment]
+        worker._upkeep.try_all = self._try_all
         return worker, fetcher
+
+    def _try_all(self, database: Database, clock: Callable[[], datetime]) -> None:
+        if not self._sung <= clock() < self._sung + CANARY_EVERY:
+            self._sung = clock()
+            self.rehearsals += 1
+            canary.try_all(database, clock)
 
     def _looked(self, checked: Any) -> None:
         self.looks[checked.outcome] = self.looks.get(checked.outcome, 0) + 1
@@ -300,6 +319,7 @@ class StoreFaults:
         self._plan = plan
         self._file = file
         self._full = False
+        self._limited: set[Any] = set()
         self._other: sqlite3.Connection | None = None
 
     def __enter__(self) -> StoreFaults:
@@ -326,9 +346,13 @@ class StoreFaults:
             self._other = None
 
     def _checkout(self, driver: Any, record: Any, proxy: Any) -> None:
-        (pages,) = driver.execute("PRAGMA page_count").fetchone()
-        most = pages if self._full else 2**32 - 2
-        driver.execute(f"PRAGMA max_page_count={most}").fetchone()
+        if self._full and driver.execute("PRAGMA database_list").fetchone()[2]:  # none in memory
+            (pages,) = driver.execute("PRAGMA page_count").fetchone()
+            driver.execute(f"PRAGMA max_page_count={pages}").fetchone()
+            self._limited.add(driver)
+        elif driver in self._limited:
+            driver.execute(f"PRAGMA max_page_count={2**32 - 2}").fetchone()
+            self._limited.remove(driver)
 
 
 _CONFIGURATION = """
@@ -360,6 +384,12 @@ url = "http://{site}:{town.port}/trygg"
 profile = "granvik"
 every = "{second}h"
 
+[[pages]]
+id = "arkiv"
+url = "http://{archive}:{town.port}/arkiv"
+profile = "granvik"
+every = "{still}h"
+
 [[subscriptions]]
 id = "genast"
 channel = "email"
@@ -386,6 +416,12 @@ channel = "webhook"
 url = "http://{hook}:{town.port}/hook"
 secret_env = "YEAR_HOOK_SECRET"
 digest = "immediate"
+
+[[subscriptions]]
+id = "chatt"
+channel = "{plan.chat}"
+url_env = "YEAR_CHAT_URL"
+digest = "daily 08:00"
 
 [[subscriptions]]
 id = "driften"

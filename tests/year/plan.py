@@ -17,7 +17,15 @@ from tests.support.histories import STATUSES, Style, make_history
 START = datetime(2026, 1, 1, 5, tzinfo=UTC)
 HEADINGS = dict(zip(STATUSES, ("Pågår nu", "Under utveckling", "Tillsammans"), strict=True))
 PAGES = ("omsorg", "trygg")
-TITLES = {"omsorg": "Omsorg i Granvik", "trygg": "Ett tryggt Granvik"}
+"""The pages of the town, which share some of their initiatives …"""
+STILL = "arkiv"
+"""… and one of another site, which falls silent for half the year."""
+WATCHED = (*PAGES, STILL)
+TITLES = {
+    "omsorg": "Omsorg i Granvik",
+    "trygg": "Ett tryggt Granvik",
+    "arkiv": "Granviks stadsarkiv framåt",
+}
 TIMETABLES = (
     ('every = "1h"', 1.0),
     ('every = "6h"', 6.0),
@@ -28,8 +36,14 @@ TIMETABLES = (
 """What the first page's timetable may be, and the longest time between two looks, in hours."""
 SECOND_HOURS = 24
 """The second page is looked at so seldom, and whenever the first one changed."""
+STILL_HOURS = 72
+STILL_FROM, STILL_UNTIL = 110, 320
+"""On these days of the year nothing changes on the silent page."""
+CHATS = ("slack", "teams", "mattermost")
 DIGESTS = ("daily 02:30", "daily 07:30", "workdays 07:30", "weekly mon 08:00", "hourly")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+NIGHTS = (datetime(2026, 3, 28, 20, tzinfo=UTC), datetime(2026, 10, 24, 20, tzinfo=UTC))
+"""The evenings before the clocks change: something happens then too."""
 _NONCE = re.compile(rb"nonce=\"[0-9a-f]*\"")
 
 
@@ -76,6 +90,7 @@ class Plan:
     timetable: str
     hours: Mapping[str, float]
     digest: str
+    chat: str
     validators: bool
     editions: Mapping[str, tuple[Edition, ...]]
     faults: tuple[Fault, ...]
@@ -121,10 +136,14 @@ def make_plan(seed: int, days: int = 365, *, kills: int = 60) -> Plan:
         seed=seed,
         end=end,
         timetable=timetable,
-        hours={PAGES[0]: hours, PAGES[1]: float(SECOND_HOURS)},
+        hours={PAGES[0]: hours, PAGES[1]: float(SECOND_HOURS), STILL: float(STILL_HOURS)},
         digest=DIGESTS[seed // 2 % len(DIGESTS)],
+        chat=CHATS[seed % len(CHATS)],
         validators=seed % 3 != 1,
-        editions=_Editors(dice, seed, end).write(),
+        editions={
+            **_Editors(dice, seed, end).write(),
+            STILL: tuple(_silent(random.Random(f"silent {seed}"), seed, end)),
+        },
         faults=tuple(_faults(dice, days)),
         kills=tuple(_kills(dice, days, kills)),
     )
@@ -160,7 +179,7 @@ def _faults(dice: random.Random, days: int) -> Iterator[Fault]:
             hours = min(dice.uniform(least, most), days * 24 / 4)
             start = START + dice.uniform(1, days - 3) * DAY
             yield Fault(kind, start, start + hours * HOUR)
-    # The clock: set back, set forward, for a while; and one step that stays.
+    # The clock: set back or forward, and put right after a while.
     for step in (-2.0, 1.5, -26.0, 30.0, 0.05):
         start = START + dice.uniform(2, days - 4) * DAY
         seconds = step * 3600 * dice.uniform(0.5, 1.0)
@@ -224,11 +243,14 @@ class _Editors:
             first[page] = sorted([*shared, *own], key=lambda who: self._dice.random())
             self._on[page] = set(first[page])
         start = dict(self._now)
+        moments = [night for night in NIGHTS if night < self._end - 4 * DAY]
         at = START + 2 * DAY
         while at < self._end - 4 * DAY:
-            self._edit(at)
+            moments.append(at)
             at += timedelta(hours=self._dice.choice((0.4, 3, 60, 200, 320)) * self._dice.random())
             at += 20 * MINUTE
+        for moment in sorted(moments):
+            self._edit(moment)
         for page in PAGES:
             self._frame(page)
         return {page: tuple(self._editions(page, first[page], start)) for page in PAGES}
@@ -261,7 +283,7 @@ class _Editors:
             self._remove(at, page, who)
         elif what not in ("add", "restore"):
             before = self._now[who]
-            after = self._changed(before, "reword" if what == "flap" else what)
+            after = _changed(self._dice, before, "reword" if what == "flap" else what)
             if after == before or self._last_of_its_kind(page, who, after):
                 return
             self._say(at, who, after)
@@ -305,25 +327,6 @@ class _Editors:
                 late = self._dice.choice((0, 0, 7, 40)) * MINUTE
                 self._edits.append(_Edit(at + late, page, who, after))
 
-    def _changed(self, item: Initiative, what: str) -> Initiative:
-        dice = self._dice
-        others = [status for status in STATUSES if status != item.status]
-        if what == "move":
-            return replace(item, status=dice.choice(others))
-        if what == "rename":
-            base = re.sub(f" ({'|'.join(_PLACES)})$", "", item.title)
-            return replace(item, title=f"{base} {dice.choice(_PLACES)}")
-        if what == "relink":
-            number = dice.randrange(10_000)
-            address = f"https://www.granvik.example/mer/{number}.html"
-            return replace(item, links=(Link(f"Läs mer om det ({number})", address),))
-        if what == "decide":
-            text = f"{item.description}\n\nBeslutat {dice.randrange(1, 28)} maj."
-            return replace(item, status=dice.choice(others), description=text)
-        figure = dice.randrange(20, 90)
-        said = re.sub(r"\n\nNu är det \d+ platser\.$", "", item.description)
-        return replace(item, description=f"{said}\n\nNu är det {figure} platser.")
-
     def _frame(self, page: str) -> None:
         """What is no initiative: the intro, the order, the markup of a redesign."""
         dice, days = self._dice, (self._end - START) / DAY
@@ -363,6 +366,45 @@ class _Editors:
             items = tuple(shown[who] for who in order)
             body = _render(page, items, (intro,), markup)
             yield Edition(page, number, at, tuple(order), items, (intro,), body)
+
+
+def _changed(dice: random.Random, item: Initiative, what: str) -> Initiative:
+    others = [status for status in STATUSES if status != item.status]
+    if what == "move":
+        return replace(item, status=dice.choice(others))
+    if what == "rename":
+        base = re.sub(f" ({'|'.join(_PLACES)})$", "", item.title)
+        return replace(item, title=f"{base} {dice.choice(_PLACES)}")
+    if what == "relink":
+        number = dice.randrange(10_000)
+        address = f"https://www.granvik.example/mer/{number}.html"
+        return replace(item, links=(Link(f"Läs mer om det ({number})", address),))
+    if what == "decide":
+        text = f"{item.description}\n\nBeslutat {dice.randrange(1, 28)} maj."
+        return replace(item, status=dice.choice(others), description=text)
+    figure = dice.randrange(20, 90)
+    said = re.sub(r"\n\nNu är det \d+ platser\.$", "", item.description)
+    return replace(item, description=f"{said}\n\nNu är det {figure} platser.")
+
+
+def _silent(dice: random.Random, seed: int, end: datetime) -> Iterator[Edition]:
+    """The editions of the page that is edited every week, then not at all, and then once more."""
+    style = Style(size=12, twin_share=0, family_share=0, boilerplate_share=0, sentences=(1, 2))
+    pool = make_history(seed + 7919, style, 1).editions[0].initiatives
+    items = [
+        replace(item, links=(), status=STATUSES[number % len(STATUSES)])
+        for number, item in enumerate(pool)
+    ]
+    days = [dice.uniform(day, day + 3) for day in range(6, STILL_FROM - 8, 7)]
+    moments = [START - DAY, *(START + day * DAY for day in (*days, STILL_UNTIL))]
+    for number, at in enumerate(moment for moment in moments if moment < end - 4 * DAY):
+        if number:
+            who = (number * 5) % len(items)
+            what = dice.choice(("reword", "relink", "move"))
+            items[who] = _changed(dice, items[who], what)
+        said = tuple(items)
+        body = _render(STILL, said, (_INTROS[0],), "details")
+        yield Edition(STILL, number, at, tuple(range(len(said))), said, (_INTROS[0],), body)
 
 
 # --- markup -----------------------------------------------------------------------------------

@@ -19,10 +19,12 @@ from standardwebhooks.webhooks import Webhook
 
 from tests.support.mail import Drop, Fault, MailHost
 from tests.support.web import HTML, Asked, Served, Site
-from tests.year.plan import PAGES, Plan
+from tests.year.plan import WATCHED, Plan
 
 SITE = "www.granvik.example"
+ARCHIVE = "arkivet.granvik.example"
 HOOK = "intranat.granvik.example"
+CHAT = "/chatt/hemlig"
 SECRET = "whsec_" + "Z3Jhbi1ncmFuLWdyYW4tZ3Jhbi1ncmFuLWdyYW4="
 ERROR_PAGE = (
     '<!doctype html><html lang="sv"><head><title>Tekniskt fel</title></head><body><main>'
@@ -81,10 +83,10 @@ class Town:
 
     def _answer(self, asked: Asked) -> Served:
         if asked.method == "POST":
-            return self._hook(asked)
+            return self._chat(asked) if asked.path == CHAT else self._hook(asked)
         page = asked.path.strip("/")
         now = self.now()
-        if page not in PAGES:
+        if page not in WATCHED:
             return Served(b"", 404, (_CLOSE,), close=True)
         if self.plan.fault("site_503", now):
             return Served(b"", 503, (_CLOSE, ("Retry-After", "1800")), close=True)
@@ -110,14 +112,19 @@ class Town:
     ) -> Served:
         return Served(body, 200, (HTML, _CLOSE, *more), close=True)
 
-    def _hook(self, asked: Asked) -> Served:
+    def _hook_refuses(self) -> Served | None:
         now = self.now()
         if self.plan.fault("hook_down", now):
             return Served(b"", 500, (_CLOSE,), close=True)
         if self.plan.fault("hook_busy", now):
             return Served(b"", 429, (_CLOSE, ("Retry-After", "900")), close=True)
+        return None
+
+    def _hook(self, asked: Asked) -> Served:
+        if (refused := self._hook_refuses()) is not None:
+            return refused
         said = json.loads(asked.body)
-        mute = self.plan.fault("hook_mute", now) is not None
+        mute = self.plan.fault("hook_mute", self.now()) is not None
         self.note(
             "hook",
             id=asked.headers["webhook-id"],
@@ -127,6 +134,14 @@ class Town:
             answered=not mute,
         )
         return Served(b"", 502 if mute else 204, (_CLOSE,), close=True)
+
+    def _chat(self, asked: Asked) -> Served:
+        """A card came. It has no id: the judge knows it by its bytes."""
+        if (refused := self._hook_refuses()) is not None:
+            return refused
+        mute = self.plan.fault("hook_mute", self.now()) is not None
+        self.note("chat", body=asked.body.decode(), answered=not mute)
+        return Served(b"", 502 if mute else 202, (_CLOSE,), close=True)
 
     # --- the mail server
 

@@ -18,7 +18,7 @@ from monitor import quality
 from monitor.addresses import Place, leaves, place_of, resolve
 from monitor.charset import Decoded, decode
 from monitor.furniture import is_box, is_control, is_marker, is_picture, labelled, ordinal
-from monitor.grammar import Parse, Pattern, Span, Unit, agree, parse
+from monitor.grammar import Parse, Pattern, Span, Unit, agree, is_sentence, parse
 from monitor.model import Initiative, Link, Profile, Reading, Section, Source
 from monitor.outline import Block, Outline, RawLink, read_html, read_whole_body
 from monitor.plaintext import looks_like_html, read_text
@@ -171,12 +171,14 @@ class Page:
         sections: list[Section] = []
         first = self.stop
         shape = ""
+        counted = 0
         for heading, _, found in self._with_unknown(self._parts()):
             initiatives = []
             if heading is not None:
                 taken.add(heading.block)
                 first = min(first, heading.block)
-            ordinals = _Ordinals(self.blocks, found.units)
+            ordinals = _Ordinals(self.blocks, found.units, counted)
+            counted = (counted + len(found.units)) if ordinals.count else 0
             for unit in self._trimmed(found):
                 taken.add(unit.title)
                 taken.update(unit.after)
@@ -248,12 +250,18 @@ class Page:
         for number, end in itertools.pairwise([*early, first]):
             span = self._span(number + 1, end)
             found = parse(span, self.learned, self.known_blocks)
-            if found.units and found.cost < 1:
+            if found.cost < 1 and self._has_initiatives(found):
                 result.append(_Part(self._unknown(number), span, found))
         for part in parts:
             inner = [number for number in unknown if part.span.first <= number < part.span.end]
             result.extend(self._divided(part, inner) if inner else [part])
         return result
+
+    def _has_initiatives(self, found: Parse) -> bool:
+        """Whether what stands above the first known heading is a section, or the vision's words."""
+        told = (found.pattern, found.flat) in self.learned or any(u.after for u in found.units)
+        texts = [self.blocks[unit.title].text for unit in found.units if not unit.lead]
+        return told and 2 * sum(map(is_sentence, texts)) <= len(found.units)
 
     def _unknown(self, number: int) -> Heading:
         return Heading(number, self.blocks[number].text, None)
@@ -426,17 +434,16 @@ class Page:
 
     def _rest(self, taken: set[int], first: int) -> tuple[list[str], list[str]]:
         """(intro, unclaimed): what no initiative took and no named rule leaves out."""
-        intro, unclaimed = [], []
+        intro: list[str] = []
+        unclaimed: list[str] = []
         for number in range(self.start, self.stop):
             if number in taken or number in self.quiet:
                 continue
             block = self.blocks[number]
             if self._is_left_out(block):
                 continue
-            if number < first:
-                intro.append(block.text)
-            elif not block.level:
-                unclaimed.append(block.text)
+            if not block.level:
+                (intro if number < first else unclaimed).append(block.text)
         return intro, unclaimed
 
     def _is_left_out(self, block: Block) -> bool:
@@ -480,15 +487,22 @@ def _learn(learned: list[tuple[Pattern, bool]], found: Parse) -> None:
 
 
 class _Ordinals:
-    """Numbers before titles («1. Titel») belong to the list where they count the titles."""
+    """Numbers before titles («1. Titel») belong to the list where they count the titles.
 
-    def __init__(self, blocks: Sequence[Block], units: Sequence[Unit]) -> None:
+    `before`: how many are counted above. Bare numbers («1 Titel») count on from there, or from 1.
+    """
+
+    def __init__(self, blocks: Sequence[Block], units: Sequence[Unit], before: int) -> None:
         numbers: list[int | None] = []
+        bare = False
         for unit in units:
             block = blocks[unit.title]
             text = block.lead.text if unit.lead and block.lead is not None else _spaced(block)
             found = ordinal(text) if text[:1] in _ORDINAL_BEGINS else None
-            numbers.append(found[0] if found and found[1] else None)
+            numbers.append(found.number if found and found.rest else None)
+            bare = bare or (found is not None and found.bare and text == block.text)
+        if bare and numbers[0] not in (1, before + 1):
+            numbers = []
         steps = sum(
             1
             for one, other in itertools.pairwise(numbers)
@@ -499,7 +513,7 @@ class _Ordinals:
 
     def without(self, title: str) -> str:
         found = ordinal(title)
-        return found[1] if found and found[1] else title
+        return found.rest if found and found.rest else title
 
 
 def _spaced(block: Block) -> str:

@@ -8,6 +8,7 @@ never parts of a sentence, and never texts that an initiative has taken.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 # «Länk till annan webbplats, öppnas i nytt fönster.» and its relatives.
 _OTHER_SITE = (
@@ -211,14 +212,27 @@ def is_symbol(text: str) -> bool:
 
 
 _ORDINAL = re.compile(
-    r"(?:nr\.?\s*|#)?\(?(\d{1,3})\s*(?:[.):]|\s[–—-](?=\s)|\s(?=\S)|$)\s*", re.IGNORECASE
+    r"(?P<sign>nr\.?\s*|#)?\(?(?P<number>\d{1,3})\s*"
+    r"(?:(?P<stop>[.):]|\s[–—-](?=\s))|\s(?=\S)|$)\s*",
+    re.IGNORECASE,
 )
 
 
-def ordinal(text: str) -> tuple[int, str] | None:
-    """(number, the rest) of a text that begins with an ordinal: «1. Titel», «2) …», «3»."""
+class Ordinal(NamedTuple):
+    """`rest` is the text after it. `bare`: nothing but a space tells it from «3 nya parker»."""
+
+    number: int
+    rest: str
+    bare: bool
+
+
+def ordinal(text: str) -> Ordinal | None:
+    """The ordinal a text begins with: «1. Titel», «2) …», «3 …»."""
     found = _ORDINAL.match(text)
-    return (int(found[1]), text[found.end() :]) if found else None
+    if found is None:
+        return None
+    bare = not (found["sign"] or found["stop"])
+    return Ordinal(int(found["number"]), text[found.end() :], bare)
 
 
 _MARKER = re.compile(r"(?:nr\.?\s*|#)?\(?\d{1,3}[.):]?|[•·▪◦‣●○■□–—*+>»›\-]")

@@ -184,8 +184,8 @@ def _is_lone_sentence(span: Span, before: Unit, unit: Unit) -> bool:
     """Whether two titles without content are rather a title and its text."""
     return (
         not (before.after or unit.after or unit.lead)
-        and span.blocks[unit.title].text.endswith(_SENTENCE_END)
-        and not span.blocks[before.title].text.endswith(_SENTENCE_END)
+        and is_sentence(span.blocks[unit.title].text)
+        and not is_sentence(span.blocks[before.title].text)
     )
 
 
@@ -258,8 +258,12 @@ def _tails(span: Span) -> Iterable[Pattern]:
 
 def _by_drop(span: Span, look: str, numbers: Sequence[int]) -> Iterable[Pattern]:
     yield Pattern(look, 0)
-    drops = sorted({_drop(span, number) for number in numbers})
-    for drop in drops[1:4]:
+    # The section's first block begins its list, too: that tells it from others only if they are
+    # nothing but a paragraph of their own.
+    drops = {_drop(span, number) for number in numbers[1:]}
+    if max(drops, default=0) <= 1:
+        drops.update(_drop(span, number) for number in numbers[:1])
+    for drop in sorted(drops)[1:4]:
         yield Pattern(look, drop)
 
 
@@ -301,7 +305,11 @@ def _titles(span: Span, pattern: Pattern) -> list[int]:
 
 
 def _is_terse(text: str) -> bool:
-    return len(text) <= _TERSE and not text.endswith(_SENTENCE_END)
+    return len(text) <= _TERSE and not is_sentence(text)
+
+
+def is_sentence(text: str) -> bool:
+    return text.endswith(_SENTENCE_END)
 
 
 def _is_link(block: Block) -> bool:
@@ -508,8 +516,11 @@ def _cost(
     blocks = span.blocks
     bad = with_content = front = sentences = linked = marked = 0
     title_marked = _is_marked(pattern.look)
+    row = -1
     for unit, depth in zip(units, depths, strict=True):
         block = blocks[unit.title]
+        if not title_marked:
+            bad += row == (row := _row_around(span, unit.title)) >= 0
         title = block.lead.text if unit.lead and block.lead is not None else block.text
         bad += _bad_title(title) or _spans_rows(span, unit, depth)
         if unit.lead and block.lead is not None and block.lead.rest[:1].islower():
@@ -525,9 +536,12 @@ def _cost(
     front_weight = 0.2 if title_marked else 0.7
     cost = (bad + front_weight * front + 0.5 * marked) / count + _looseness(span, count, left)
     if not learned:
-        cost += 0.25 * (1 - with_content / count) + 0.5 * (sentences / count)
+        cost += 0.25 * (1 - with_content / count)
+        cost += (0.1 if title_marked else 0.5) * (sentences / count)
         if count == 1 and span.end - span.first > 4:
-            cost += 0.5
+            cost += 0.35 if title_marked else 0.5
+        if linked == count and with_content * 2 < count:
+            cost += 0.3
     if span.labels:
         told = sum(1 for unit in units if sum(n in span.labels for n in unit.quiet) == 1)
         cost += 0.7 * (1 - told / count)
@@ -543,10 +557,13 @@ def _has_titles_inside(span: Span, unit: Unit, depth: int, marked: bool) -> bool
 
     Under a title that is not marked itself, any marked text will do.
     """
+    own = span.blocks[unit.title].look
+    if own.rsplit("/", 1)[-1] in _BOLD:
+        own = ""  # bold that was never closed covers the texts, too
     for n in unit.after:
         look = span.blocks[n].look
         if _is_marked(look):
-            if not marked:
+            if not marked or look == own:
                 return True
             row = _row_below(span, n, depth)
             follows = n + 1 < span.end and n + 1 in unit.after
@@ -570,6 +587,15 @@ def _spans_rows(span: Span, unit: Unit, depth: int) -> bool:
     return min(span.rises[unit.title + 1 : unit.after[-1] + 1]) == row
 
 
+def _row_around(span: Span, number: int) -> int:
+    """The innermost list item or table row around a block that the section itself opened, or -1."""
+    path = span.elements.path(span.blocks[number].place)
+    for element in reversed(path[span.rises[span.first] :]):
+        if span.elements.tags[element] in ("li", "tr"):
+            return element
+    return -1
+
+
 def _row_below(span: Span, number: int, depth: int) -> int | None:
     """How deep the outermost item or row around a block stands, below its unit's element."""
     block = span.blocks[number]
@@ -580,12 +606,16 @@ def _row_below(span: Span, number: int, depth: int) -> int | None:
 
 
 def _looseness(span: Span, count: int, left: Sequence[int]) -> float:
-    """What nobody took, against the units and against the section; inner headings weigh less."""
+    """What nobody took, against the units and against the section.
+
+    Inner headings, and a sentence that opens the section, weigh less.
+    """
     loose = 0.0
     for number in left:
         block = span.blocks[number]
         if block.text and not is_box(block.text):
-            loose += 0.3 if block.level else 1.0
+            opens = number == span.first and is_sentence(block.text)
+            loose += 0.3 if block.level or opens else 1.0
     if not loose:
         return 0.0
     return min(0.5, 0.5 * loose / count) + loose / (span.end - span.first)

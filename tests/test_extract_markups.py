@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from monitor.extract import extract
 from monitor.model import Source
 from tests.support.markups import LIST, MARKUPS, Markup, written
-from tests.support.pages import PROFILE, URL, Style, expected, found, invent
+from tests.support.pages import PROFILE, URL, Item, Link, Style, expected, found, invent
 
 _SITE = "Länk till annan webbplats"
 
@@ -39,4 +42,66 @@ def test_every_way_to_mark_a_link_that_leaves_reads_exactly(link: str) -> None:
     town = invent(31, (6, 4, 3))
     markup = Markup(LIST, rows="<ul>{rows}</ul>", link=link)
     reading = extract(Source(written(town, markup).encode(), None, URL), PROFILE)
+    assert found(reading) == expected(town, Style())
+
+
+PLAIN = {
+    "list": Markup(LIST, rows="<ul>{rows}</ul>"),
+    "paragraphs in a list": Markup("<li><p>{title}</p>{body}</li>", rows="<ul>{rows}</ul>"),
+    "headings": Markup("<h3>{title}</h3>{body}"),
+    "bold paragraphs": Markup("<p><strong>{title}</strong></p>{body}"),
+    "details": Markup("<details><summary>{title}</summary>{body}</details>"),
+    "terms": Markup("<dt>{title}</dt><dd>{body}</dd>", rows="<dl>{rows}</dl>"),
+    "cards": Markup("<div><div>{title}</div><div>{body}</div></div>", rows="<div>{rows}</div>"),
+    "rows": Markup("<tr><td>{title}</td><td>{body}</td></tr>", rows="<table>{rows}</table>"),
+}
+SHAPES: dict[str, Callable[[int, Item], Item]] = {
+    "titles that are sentences": lambda n, item: replace(item, title=f"{item.title}."),
+    "titles that are questions": lambda n, item: replace(item, title=f"Vad händer i vik {n}?"),
+    "titles with a colon": lambda n, item: replace(item, title=f"{item.title}:"),
+    "titles that begin with a count": lambda n, item: replace(item, title=f"{n + 3} nya parker"),
+    "very short titles": lambda n, item: replace(item, title=f"P{n}"),
+    "no texts at all": lambda n, item: replace(item, paragraphs=(), links=()),
+    "links only": lambda n, item: replace(
+        item, paragraphs=(), links=(Link("Planen", "/p", False),)
+    ),
+    "the first without text": lambda n, item: item if n else replace(item, paragraphs=(), links=()),
+    "only the first with text": lambda n, item: (
+        replace(item, paragraphs=(), links=()) if n else item
+    ),
+    "very short texts": lambda n, item: replace(item, paragraphs=("Ja", "Nej")),
+    "texts that begin with the title": lambda n, item: replace(
+        item, paragraphs=(item.title, *item.paragraphs)
+    ),
+    "many links": lambda n, item: replace(
+        item, links=tuple(Link(f"Länk {k}", f"/l{k}.html", False) for k in range(9))
+    ),
+    "the same link on all": lambda n, item: replace(item, links=(Link("Läs mer", "/m", False),)),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", PLAIN)
+def test_whatever_the_titles_and_texts_are_like_the_page_reads_exactly(
+    name: str, shape: str
+) -> None:
+    for sizes in ((1, 1, 1), (1, 2, 1), (3, 3, 3), (20, 12, 6)):
+        town = invent(sum(sizes), sizes)
+        sections = tuple(
+            (heading, status, tuple(SHAPES[shape](n, item) for n, item in enumerate(items)))
+            for heading, status, items in town.sections
+        )
+        town = replace(town, sections=sections)
+        reading = extract(Source(written(town, PLAIN[name]).encode(), None, URL), PROFILE)
+        assert found(reading) == expected(town, Style()), sizes
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_headings_within_the_vision_statement_are_neither_sections_nor_its_words(name: str) -> None:
+    town = invent(5, (1, 4, 2))
+    html = written(town, PLAIN[name])
+    for text in town.intro:
+        html = html.replace(f"<p>{text}</p>", f"<h2>Så säger visionen</h2><p>{text}</p>", 1)
+    assert html.count("Så säger") == len(town.intro)
+    reading = extract(Source(html.encode(), None, URL), PROFILE)
     assert found(reading) == expected(town, Style())

@@ -32,6 +32,22 @@ _LONGEST_RECENTRED: Final = 60
 _SHORTEST_KEY: Final = 64
 """Bytes; what is shorter is not worth leaning on (zstd wants eight at least)."""
 
+# What each look asks is built once: building a query costs more than running it.
+_KEY: Final = bodies.alias("key")
+_KNOWN: Final = sa.select(bodies.c.id).where(bodies.c.hash == sa.bindparam("digest"))
+_WHOLE: Final = (
+    sa.select(bodies.c.data, bodies.c.size, bodies.c.key, _KEY.c.data.label("key_data"))
+    .select_from(bodies.outerjoin(_KEY, _KEY.c.id == bodies.c.key))
+    .where(bodies.c.hash == sa.bindparam("digest"))
+)
+_LAST_OF_PAGE: Final = (
+    sa.select(bodies.c.id, bodies.c.key, bodies.c.spent)
+    .where(bodies.c.page == sa.bindparam("page"))
+    .order_by(bodies.c.id.desc())
+    .limit(1)
+)
+_DATA: Final = sa.select(bodies.c.data).where(bodies.c.id == sa.bindparam("which"))
+
 
 def put(conn: Connection, page_key: str, body: bytes) -> str:
     """Keep these bytes, once. Returns their hexadecimal SHA-256.
@@ -40,7 +56,7 @@ def put(conn: Connection, page_key: str, body: bytes) -> str:
     stays erased.
     """
     digest = hashlib.sha256(body).digest()
-    if conn.execute(sa.select(bodies.c.id).where(bodies.c.hash == digest)).first() is None:
+    if conn.execute(_KNOWN, {"digest": digest}).first() is None:
         key = _key_frame(conn, page_key)
         values = {"hash": digest, "page": page_key, "size": len(body)}
         delta = _packed(body, key.body) if key and key.room else None
@@ -60,12 +76,7 @@ def get(conn: Connection, body_hash: str) -> bytes:
     Raises StoreError where they are not there, were erased, or are torn.
     """
     digest = bytes.fromhex(body_hash)
-    key = bodies.alias("key")
-    row = conn.execute(
-        sa.select(bodies.c.data, bodies.c.size, bodies.c.key, key.c.data.label("key_data"))
-        .select_from(bodies.outerjoin(key, key.c.id == bodies.c.key))
-        .where(bodies.c.hash == digest)
-    ).first()
+    row = conn.execute(_WHOLE, {"digest": digest}).first()
     if row is None:
         raise StoreError(f"Sidkroppen {body_hash} finns inte i databasen.")
     if row.data is None:
@@ -85,7 +96,7 @@ def get(conn: Connection, body_hash: str) -> bytes:
 def erase(conn: Connection, body_hash: str) -> None:
     """Forget the bytes, keep the hash. Bodies that lean on them are compressed anew first."""
     digest = bytes.fromhex(body_hash)
-    row = conn.execute(sa.select(bodies.c.id).where(bodies.c.hash == digest)).first()
+    row = conn.execute(_KNOWN, {"digest": digest}).first()
     if row is None:
         return
     leaning = conn.execute(sa.select(bodies.c.id, bodies.c.hash).where(bodies.c.key == row.id))
@@ -139,16 +150,11 @@ class _KeyFrame:
 
 
 def _key_frame(conn: Connection, page_key: str) -> _KeyFrame | None:
-    last = conn.execute(
-        sa.select(bodies.c.id, bodies.c.key, bodies.c.spent)
-        .where(bodies.c.page == page_key)
-        .order_by(bodies.c.id.desc())
-        .limit(1)
-    ).first()
+    last = conn.execute(_LAST_OF_PAGE, {"page": page_key}).first()
     if last is None:
         return None
     key_id = last.id if last.key is None else last.key
-    data = conn.execute(sa.select(bodies.c.data).where(bodies.c.id == key_id)).scalar()
+    data = conn.execute(_DATA, {"which": key_id}).scalar()
     if data is None:
         return None
     try:

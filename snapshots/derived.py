@@ -60,6 +60,34 @@ _UPDATE_LITTLE: Final = (
     .where(cursors.c.page == sa.bindparam("this"))
     .values({name: sa.bindparam(f"new_{name}") for name in _LITTLE})
 )
+# What each change asks is built once: building a query costs more than running it.
+_CLOSE_SPAN: Final = (
+    spans.update()
+    .where(
+        spans.c.page == sa.bindparam("this"),
+        spans.c.track == sa.bindparam("which"),
+        spans.c.end_snapshot.is_(None),
+    )
+    .values(end_snapshot=sa.bindparam("closing"))
+)
+_VERSIONS: Final = sa.select(item_versions.c.key, item_versions.c.id).where(
+    item_versions.c.key.in_(sa.bindparam("keys", expanding=True))
+)
+_SEEN: Final = sa.select(tracks.c.track, tracks.c.seen).where(
+    tracks.c.track.in_(sa.bindparam("names", expanding=True))
+)
+_UPDATE_SEEN: Final = (
+    tracks.update()
+    .where(tracks.c.track == sa.bindparam("which"))
+    .values(seen=sa.bindparam("all_of_it"))
+)
+_INSERT_SNAPSHOT: Final = snapshots_table.insert()
+_INSERT_SPANS: Final = spans.insert()
+_INSERT_CHANGES: Final = changes.insert()
+_INSERT_TRACKS: Final = tracks.insert()
+_INSERT_VERDICT: Final = verdicts.insert()
+_AT_ONCE: Final = 500
+"""Values in one query's list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,9 +351,6 @@ def stored_changes(
     return sorted(found, key=lambda one: (one.change.new_snapshot or 0, one.rank))
 
 
-_AT_ONCE: Final = 500
-
-
 def change_by_id(conn: Connection, change_id: str) -> StoredChange | None:
     """One change, or None."""
     row = conn.execute(change_query().where(changes.c.id == change_id)).first()
@@ -534,10 +559,14 @@ def _save_snapshots(
             "after": snapshot.after,
             "words": None if snapshot.words == words else to_plain(snapshot.words),
         }
-        conn.execute(snapshots_table.insert(), values)
+        conn.execute(_INSERT_SNAPSHOT, values)
         words = snapshot.words
-        now = _save_spans(conn, page, snapshot, now)
-        _save_changes(conn, page, snapshot)
+        was, now = now, _standing_after(snapshot, now)
+        opened = [track for track in snapshot.tracks if was.get(track.id) != now[track.id]]
+        told = [one for change in snapshot.changes for one in (change.old, change.new) if one]
+        ids = _version_ids(conn, [*(track.initiative for track in opened), *told])
+        _save_spans(conn, page, snapshot.number, was, now, ids)
+        _save_changes(conn, page, snapshot, ids)
         said = [(track.heading, track.initiative) for track in snapshot.tracks]
         name, fact = _committed(page, snapshot.capture, snapshot.words, said)
         ledger.append_once(conn, "snapshot", name, fact)
@@ -572,12 +601,11 @@ def _committed(
     return short_id("s", [page, capture, content]), fact
 
 
-def _save_spans(
-    conn: Connection, page: str, snapshot: Snapshot, standing: Mapping[str, Standing]
-) -> dict[str, Standing]:
+def _standing_after(snapshot: Snapshot, standing: Mapping[str, Standing]) -> dict[str, Standing]:
+    """What stands where in a snapshot, by track; as few as possible change their positions."""
     was_at = {track: stands.position for track, stands in standing.items()}
     places = places_for([track.id for track in snapshot.tracks], was_at)
-    now = {
+    return {
         track.id: Standing(
             version_key(track.initiative),
             track.initiative.status,
@@ -586,31 +614,39 @@ def _save_spans(
         )
         for track in snapshot.tracks
     }
-    new = [track for track in snapshot.tracks if standing.get(track.id) != now[track.id]]
-    ids = _version_ids(conn, [track.initiative for track in new])
+
+
+def _save_spans(
+    conn: Connection,
+    page: str,
+    number: int,
+    was: Mapping[str, Standing],
+    now: Mapping[str, Standing],
+    ids: Mapping[int, int],
+) -> None:
+    """Close the spans of what no longer stands so, open those of what does from here on."""
+    closed = [
+        {"this": page, "which": track, "closing": number}
+        for track, stands in was.items()
+        if now.get(track) != stands
+    ]
     opened = [
         {
             "page": page,
-            "track": track.id,
-            "first_snapshot": snapshot.number,
-            "version": ids[now[track.id].version],
-            "status": track.initiative.status,
-            "heading": track.heading,
-            "position": now[track.id].position,
+            "track": track,
+            "first_snapshot": number,
+            "version": ids[stands.version],
+            "status": stands.status,
+            "heading": stands.heading,
+            "position": stands.position,
         }
-        for track in new
+        for track, stands in now.items()
+        if was.get(track) != stands
     ]
-    closed = [{"which": track} for track, stands in standing.items() if now.get(track) != stands]
     if closed:
-        query = spans.update().where(
-            spans.c.page == page,
-            spans.c.track == sa.bindparam("which"),
-            spans.c.end_snapshot.is_(None),
-        )
-        conn.execute(query.values(end_snapshot=snapshot.number), closed)
+        conn.execute(_CLOSE_SPAN, closed)
     if opened:
-        conn.execute(spans.insert(), opened)
-    return now
+        conn.execute(_INSERT_SPANS, opened)
 
 
 def version_key(initiative: Initiative) -> int:
@@ -653,11 +689,10 @@ def _version_ids(conn: Connection, initiatives: Sequence[Initiative]) -> dict[in
 
 
 def _known_versions(conn: Connection, keys: Sequence[int]) -> dict[int, int]:
-    columns = (item_versions.c.key, item_versions.c.id)
     found: dict[int, int] = {}
-    for start in range(0, len(keys), 500):
-        query = sa.select(*columns).where(item_versions.c.key.in_(keys[start : start + 500]))
-        found.update((row.key, row.id) for row in conn.execute(query))
+    for start in range(0, len(keys), _AT_ONCE):
+        rows = conn.execute(_VERSIONS, {"keys": keys[start : start + _AT_ONCE]})
+        found.update((key, version) for key, version in rows)
     return found
 
 
@@ -665,18 +700,10 @@ def _links(initiative: Initiative) -> list[list[Any]]:
     return [[link.text, link.href, link.external] for link in initiative.links]
 
 
-def _save_changes(conn: Connection, page: str, snapshot: Snapshot) -> None:
-    if not snapshot.changes:
-        return
-    words = [
-        initiative
-        for change in snapshot.changes
-        for initiative in (change.old, change.new)
-        if initiative is not None
-    ]
-    ids = _version_ids(conn, words)
+def _save_changes(conn: Connection, page: str, snapshot: Snapshot, ids: Mapping[int, int]) -> None:
     rows = [_change_values(page, change, rank, ids) for rank, change in enumerate(snapshot.changes)]
-    conn.execute(changes.insert(), rows)
+    if rows:
+        conn.execute(_INSERT_CHANGES, rows)
 
 
 def _change_values(page: str, change: Change, rank: int, ids: Mapping[int, int]) -> dict[str, Any]:
@@ -718,21 +745,21 @@ def _save_tracks(conn: Connection, page: str, look: Look, step: Step, before: St
     came.update((track.id, track.seen) for track in step.state.present)
     times = {snapshot.capture: snapshot.at for snapshot in step.snapshots}
     times[look.id] = look.at
-    new, changed = [], []
+    new, gained = [], {}
     for track, seen in came.items():
         was = known.get(track)
         if was is None:
             rows = [_timed_row(one, times) for one in seen]
             new.append({"track": track, "page": page, "life": track, "seen": rows})
-        elif was != seen:
-            gained = [_timed_row(one, times) for one in seen if one not in was]
-            changed.append({"which": track, "gained": gained})
+        elif was is not seen and was != seen:
+            gained[track] = [_timed_row(one, times) for one in seen if one not in was]
     if new:
-        conn.execute(tracks.insert(), new)
-    for row in changed:
-        mine = tracks.c.track == row["which"]
-        stored = conn.execute(sa.select(tracks.c.seen).where(mine)).scalar_one()
-        conn.execute(tracks.update().where(mine).values(seen=[*stored, *row["gained"]]))
+        conn.execute(_INSERT_TRACKS, new)
+    names = list(gained)
+    for start in range(0, len(names), _AT_ONCE):
+        stored = conn.execute(_SEEN, {"names": names[start : start + _AT_ONCE]}).all()
+        changed = [{"which": track, "all_of_it": [*seen, *gained[track]]} for track, seen in stored]
+        conn.execute(_UPDATE_SEEN, changed)
 
 
 def _timed_row(seen: Observation, times: Mapping[str, datetime]) -> list[Any]:
@@ -777,7 +804,7 @@ def _save_verdict(conn: Connection, page: str, look: Look, step: Step, before: S
         "reasons": [to_plain(reason) for reason in step.reasons],
         "released": look.id in step.released,
     }
-    conn.execute(verdicts.insert(), values)
+    conn.execute(_INSERT_VERDICT, values)
 
 
 def _save_cursor(conn: Connection, page: str, look: Look, state: State, cursor: Cursor) -> None:

@@ -17,14 +17,14 @@ Value = TypeVar("Value")
 
 def to_plain(value: Any) -> Any:
     """Dataclasses, tuples, times and JSON's own kinds as what `json.dumps` takes."""
-    if isinstance(value, tuple):
-        return [to_plain(part) for part in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: to_plain(getattr(value, name)) for name in _hints(type(value))}
-    if isinstance(value, datetime):
-        return value.isoformat()
     if value is None or isinstance(value, str | int | float | bool):
         return value
+    if isinstance(value, tuple):
+        return [to_plain(part) for part in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {name: to_plain(getattr(value, name)) for name in _hints(type(value))}
     raise TypeError(f"can't be written as JSON: {type(value).__name__}")
 
 

@@ -113,13 +113,12 @@ def _unlike_sections(reading: Reading, present: Sequence[Initiative]) -> list[Re
     """Statuses whose initiatives left, or changed, in great numbers; moves to another are none."""
     stands = {(item.title, item.description) for item in reading.initiatives}
     altered = [item for item in present if (item.title, item.description) not in stands]
-    if not altered:
-        return []
+    if len(altered) < min(LOST_AT_LEAST, SECTION_CHANGED_AT_LEAST):
+        return []  # most looks: not even all of them together would be many
     titles = {same_key(item.title): item for item in reading.initiatives}
     texts = {same_key(item.description) for item in reading.initiatives if item.description}
-    sizes = Counter(item.status for item in present)
     reasons = []
-    for status, size in sizes.items():
+    for status, size in Counter(item.status for item in present).items():
         lost = changed = 0
         for item in altered:
             if item.status != status:

@@ -53,13 +53,6 @@ _REST: Final = tuple(one.name for one in fields(State) if one.name not in _IN_TA
 
 
 _CURSOR: Final = sa.select(cursors).where(cursors.c.page == sa.bindparam("page"))
-_LITTLE: Final = ("at", "capture", "last_good", "looks")
-"""What an unchanged look changes of its page's cursor."""
-_UPDATE_LITTLE: Final = (
-    cursors.update()
-    .where(cursors.c.page == sa.bindparam("this"))
-    .values({name: sa.bindparam(f"new_{name}") for name in _LITTLE})
-)
 # What each change asks is built once: building a query costs more than running it.
 _CLOSE_SPAN: Final = (
     spans.update()
@@ -828,11 +821,19 @@ def _save_cursor(conn: Connection, page: str, look: Look, state: State, cursor: 
         values["state"] = zstd.compress(text.encode())
     if cursor.at is None:
         conn.execute(cursors.insert(), {"page": page, "stale": False, **values})
-    elif len(values) == len(_LITTLE):
-        little = {f"new_{name}": value for name, value in values.items()}
-        conn.execute(_UPDATE_LITTLE, {"this": page, **little})
     else:
-        conn.execute(cursors.update().where(cursors.c.page == page).values(values))
+        conn.execute(_update_cursor(tuple(values)), {"this": page, **_renamed(values)})
+
+
+def _renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"new_{name}": value for name, value in values.items()}
+
+
+@lru_cache(maxsize=32)
+def _update_cursor(names: tuple[str, ...]) -> sa.Update:
+    """Changes these columns of one page's cursor; built once for each set of them."""
+    query = cursors.update().where(cursors.c.page == sa.bindparam("this"))
+    return query.values({name: sa.bindparam(f"new_{name}") for name in names})
 
 
 def reasons_of(stored: Sequence[Mapping[str, Any]]) -> tuple[Reason, ...]:

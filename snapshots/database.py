@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -192,14 +193,18 @@ def insert_missing(conn: Connection, table: sa.Table, rows: Sequence[Mapping[str
     """Insert those rows whose key is not there yet; the others stay as they are."""
     if not rows:
         return
-    if conn.dialect.name == "postgresql":
+    conn.execute(_insert_missing(table, conn.dialect.name), rows)
+
+
+@lru_cache(maxsize=64)
+def _insert_missing(table: sa.Table, dialect: str) -> sa.Insert:
+    if dialect == "postgresql":
         from sqlalchemy.dialects import postgresql
 
-        conn.execute(postgresql.insert(table).on_conflict_do_nothing(), rows)
-    else:
-        from sqlalchemy.dialects import sqlite
+        return postgresql.insert(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects import sqlite
 
-        conn.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def _prepare(engine: Engine, migrate: bool) -> bool:

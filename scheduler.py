@@ -13,28 +13,43 @@ import logging
 import random
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
-from monitor.errors import FetchError, StoreError, TryLater, UsageError, VisionsvaktError
+from monitor.errors import (
+    ConfigurationError,
+    FetchError,
+    StoreError,
+    TryLater,
+    UsageError,
+    VisionsvaktError,
+)
 from monitor.pace import pause_after
-from monitor.timetable import next_look
+from monitor.timetable import Every, next_look
+from notifications.incidents import Trouble, mend_of, note, over
 from pipeline.check import Checked, check_page
+from pipeline.deliver import deliver, is_called_for
 from pipeline.upkeep import BackupPlan, Upkeep
 from pipeline.visit import World
 from pipeline.watched import Watched
+from settings import Settings, load, require_secrets, secret
 from snapshots import holders, watch
-from wiring import Installation
+from wiring import Installation, look_out, open_post_office, reinstall
 
 if TYPE_CHECKING:
+    from apscheduler.job import Job
+
     from pipeline.deliver import Delivered, PostOffice
 
 TICK_SECONDS = 5.0
 LEASE_SECONDS = 30.0
+RENEW_SECONDS = 10.0
+PING_SECONDS = 60.0
 DRAIN_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
 LOOKS_AT_ONCE = 8
@@ -44,6 +59,19 @@ FIRST_PAUSE_SECONDS = 60.0
 """After the first failure of a page; doubled with each further one in a row."""
 LONGEST_PAUSE = timedelta(hours=1)
 """A page that failed is tried again at least this often, or as often as its timetable says."""
+CONFIGURATION = "worker:konfigurationen"
+"""The incident's subject where the configuration was read again and can't be used."""
+
+
+def tick_seconds(settings: Settings) -> float:
+    """As often as the quickest page asks for, where that is more often than usual."""
+    asked = [page.timetable.seconds for page in settings.pages if isinstance(page.timetable, Every)]
+    return min([TICK_SECONDS, *asked])
+
+
+def _backup_plan(settings: Settings) -> BackupPlan:
+    backup = settings.backup
+    return BackupPlan(backup.folder, timedelta(seconds=backup.every_seconds), backup.keep)
 
 
 def _said(error: Exception) -> str:
@@ -60,6 +88,8 @@ class Listener:
     looked: Callable[[Checked], None] = lambda checked: None
     delivered: Callable[[Delivered], None] = lambda delivered: None
     trouble: Callable[[str], None] = lambda text: None
+    configured: Callable[[Settings], None] = lambda settings: None
+    """The configuration was read again, and holds from now on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +116,15 @@ class Worker:
     listener: Listener = Listener()
     tick_seconds: float = TICK_SECONDS
     last_tick: datetime | None = None
+    _renewed_at: datetime | None = None
+    _asked_to_reload: threading.Event = field(default_factory=threading.Event)
+    _refused: str = ""
+    """What was wrong with the configuration that was read last; "" where nothing was."""
+    _outworn: list[tuple[World, list[Future[None]]]] = field(default_factory=list)
+    """Doors of an earlier configuration, and what still goes through them."""
+    _pinging: Future[None] | None = None
+    _pinged_at: datetime | None = None
+    _is_pinged: bool = True
     _in_flight: dict[str, Future[None]] = field(default_factory=dict)
     _resting: dict[str, _Rest] = field(default_factory=dict)
     _delivering: Future[None] | None = None
@@ -96,23 +135,29 @@ class Worker:
     _loop: asyncio.AbstractEventLoop | None = None
     _woken: asyncio.Event | None = None
     _ticking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _job: Job | None = None
+    _extra_tick: asyncio.Task[None] | None = None
     _pool: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(LOOKS_AT_ONCE + 2, thread_name_prefix="look")
+        default_factory=lambda: ThreadPoolExecutor(LOOKS_AT_ONCE + 3, thread_name_prefix="look")
     )
 
     def __post_init__(self) -> None:
-        backup = self.installation.settings.backup
-        every = timedelta(seconds=backup.every_seconds)
-        self._upkeep = Upkeep(BackupPlan(backup.folder, every, backup.keep))
+        self._upkeep = Upkeep(_backup_plan(self.installation.settings))
 
     @contextmanager
     def employed(self) -> Iterator[None]:
         """Be the worker of this store until the end of the `with`. UsageError where another is."""
-        self._become_the_worker()
+        mark = self._mark()
         try:
-            yield
+            self._become_the_worker(mark)
+            try:
+                self._configuration_holds()
+                yield
+            finally:
+                self._give_lease_back()
         finally:
-            self._give_lease_back()
+            if mark is not None:
+                mark.close()
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT, within `employed`."""
@@ -126,6 +171,18 @@ class Worker:
         self._stopping.set()
         if self._loop is not None and self._woken is not None and self._loop.is_running():
             self._loop.call_soon_threadsafe(self._woken.set)
+
+    def reload(self) -> None:
+        """Read the configuration again, before anything else begins. May be called from any
+        thread."""
+        self._asked_to_reload.set()
+        if self._loop is not None and self._loop.is_running():
+            self._loop.call_soon_threadsafe(self._tick_now)
+
+    def close(self) -> None:
+        """Close every door that it holds open."""
+        for world in (self.world, *(one for one, _ in self._outworn)):
+            world.fetcher.close()
 
     @property
     def is_idle(self) -> bool:
@@ -150,10 +207,11 @@ class Worker:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(number, self.stop)
+            self._loop.add_signal_handler(signal.SIGHUP, self.reload)
         # A tick that is left out while the one before still works is no news to anybody.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         scheduler = AsyncIOScheduler(timezone=UTC)
-        scheduler.add_job(
+        self._job = scheduler.add_job(
             self._tick,
             "interval",
             seconds=self.tick_seconds,
@@ -169,6 +227,9 @@ class Worker:
         async with self._ticking:  # shutdown would cancel a tick in the middle of its work
             scheduler.shutdown(wait=False)
 
+    def _tick_now(self) -> None:
+        self._extra_tick = asyncio.ensure_future(self._tick())
+
     async def _tick(self) -> None:
         async with self._ticking:
             await asyncio.to_thread(self.tick)
@@ -177,41 +238,69 @@ class Worker:
         """Begin what is due now. Trouble with the store is heard of and waits for the next tick."""
         if self._stopping.is_set():
             return
+        now = self.installation.clock()
         try:
-            other = self._renew()
-            if other is not None:
-                self.listener.trouble(f"{holders.name_of(other)} har tagit över; stannar")
-                self.stop()
-                return
+            if self._is_time(self._renewed_at, RENEW_SECONDS, now):
+                other = self._renew()
+                if other is not None:
+                    self.listener.trouble(f"{holders.name_of(other)} har tagit över; stannar")
+                    self.stop()
+                    return
+            if self._asked_to_reload.is_set():
+                self._reload()
+            self._close_outworn()
             self._begin_looks()
-            self._begin_delivery()
+            if is_called_for(self.installation.database, self.post_office, now):
+                self._begin_delivery()
             self._begin_upkeep()
         except Exception as error:  # a tick that fails is followed by the next
             self.listener.trouble(_said(error))
             return
         self.last_tick = self.installation.clock()
+        self._begin_ping()
+
+    @staticmethod
+    def _is_time(last: datetime | None, every_seconds: float, now: datetime) -> bool:
+        """Whether so long has passed; also where the clock was set back in between."""
+        return last is None or abs(now - last) >= timedelta(seconds=every_seconds)
 
     def _begin_looks(self) -> None:
-        for host in [host for host, look in self._in_flight.items() if look.done()]:
+        for host in [host for host, looks in self._in_flight.items() if looks.done()]:
             del self._in_flight[host]
-        now = self.installation.clock()
-        with self.installation.database.read() as conn:
-            due = watch.due(conn, now, LOOKS_AT_ONCE * 8)
-        pages = self.installation.by_key
-        for row in due:
-            page = pages.get(row.key)
-            if (
-                page is None
-                or not self._is_rested(page, now)
-                or page.host in self._in_flight
-                or len(self._in_flight) >= LOOKS_AT_ONCE
-            ):
-                continue
-            self._in_flight[page.host] = self._pool.submit(self._look, page)
+        for page in self._due(besides=self._in_flight):
+            if page.host not in self._in_flight and len(self._in_flight) < LOOKS_AT_ONCE:
+                self._in_flight[page.host] = self._pool.submit(self._look_at_host, page)
+
+    def _due(self, host: str | None = None, besides: Collection[str] = ()) -> list[Watched]:
+        """The pages to look at now, the longest overdue first."""
+        installation, now = self.installation, self.installation.clock()
+        with installation.database.read() as conn:
+            rows = watch.due(conn, now, LOOKS_AT_ONCE * 8, host=host, besides=besides)
+        pages = installation.by_key
+        due = (pages[row.key] for row in rows if row.key in pages)
+        return [page for page in due if self._is_rested(page, now)]
+
+    def _look_at_host(self, page: Watched) -> None:
+        """A look, and then the others that are due at that host, one after the other."""
+        while True:
+            self._look(page)
+            if self._stopping.is_set():
+                return
+            try:
+                due = self._due(page.host)
+            except StoreError:  # the next tick says so
+                return
+            if not due:
+                return
+            page = due[0]
 
     def _look(self, page: Watched) -> None:
+        with self._dispatching:
+            installation, world = self.installation, self.world
+        if page.id not in installation.pages:  # no longer watched
+            return
         try:
-            checked = look_and_plan(self.installation, page, self.world)
+            checked = look_and_plan(installation, page, world)
         except Exception as error:  # one page's trouble must not stop the others
             self._rest(page)
             self.listener.trouble(f"{page.id}: {_said(error)}")
@@ -241,8 +330,6 @@ class Worker:
                 self._delivering = self._pool.submit(self._deliver)
 
     def _deliver(self) -> None:
-        from pipeline.deliver import deliver
-
         try:
             delivered = deliver(
                 self.installation.database,
@@ -272,12 +359,100 @@ class Worker:
         except Exception as error:  # it says itself when it is to be tried again
             self.listener.trouble(_said(error))
 
-    def _become_the_worker(self) -> None:
+    # --- another configuration ------------------------------------------------------------------
+
+    def _reload(self) -> None:
+        """Read the configuration again. One that is wrong changes nothing and is said once."""
+        path = self.installation.settings.path
+        try:
+            settings = load(path)
+            require_secrets(settings)
+            self._take(settings)
+        except ConfigurationError as error:
+            self._asked_to_reload.clear()
+            if str(error) != self._refused:
+                self._refused = str(error)
+                self.listener.trouble(f"{error}. Den förra konfigurationen gäller än.")
+            trouble = Trouble("configuration", str(error), mend_of("configuration"))
+            with self.installation.database.write() as conn:
+                note(conn, CONFIGURATION, trouble, self.installation.clock(), after=1)
+            self.post_office.agenda.planned_at = None  # operators hear of it with the next tick
+            return
+        self._asked_to_reload.clear()
+        self._configuration_holds()
+        self.listener.configured(settings)
+
+    def _take(self, settings: Settings) -> None:
+        """Work by other settings from now on; what is under way ends as it began. Nothing has
+        changed where this raises."""
+        drafted = replace(self.installation, settings=settings)
+        world = look_out(drafted, holder=self.holder)
+        try:
+            office = open_post_office(drafted, world, holder=self.holder)
+            installation = reinstall(self.installation, settings)
+        except BaseException:
+            world.fetcher.close()
+            raise
+        with self._dispatching:
+            self._outworn.append((self.world, self._flying()))
+            self.installation, self.world, self.post_office = installation, world, office
+        self._upkeep.plan = _backup_plan(settings)
+        self._resting.clear()
+        self.tick_seconds = tick_seconds(settings)
+        if self._loop is not None and self._job is not None:
+            every = {"trigger": "interval", "seconds": self.tick_seconds}
+            self._loop.call_soon_threadsafe(partial(self._job.reschedule, **every))
+
+    def _configuration_holds(self) -> None:
+        self._refused = ""
+        with self.installation.database.write() as conn:
+            over(conn, CONFIGURATION, self.installation.clock())
+
+    def _close_outworn(self) -> None:
+        """Let go of the doors that nothing goes through any more."""
+        for world, through in [one for one in self._outworn if all(f.done() for f in one[1])]:
+            world.fetcher.close()
+            self._outworn.remove((world, through))
+
+    # --- the sign of life -----------------------------------------------------------------------
+
+    def _begin_ping(self) -> None:
+        """Tell whoever waits for it that the worker works: at most once a minute."""
+        settings, now = self.installation.settings, self.installation.clock()
+        is_free = self._pinging is None or self._pinging.done()
+        if (
+            settings.worker.ping_url_env
+            and is_free
+            and self._is_time(self._pinged_at, PING_SECONDS, now)
+        ):
+            self._pinged_at = now
+            self._pinging = self._pool.submit(self._ping, settings, self.world)
+
+    def _ping(self, settings: Settings, world: World) -> None:
+        """A ping that fails is said once, and again when another has come through."""
+        try:
+            status = world.fetcher.ping(secret(settings, settings.worker, "ping_url_env")).status
+            trouble = None if 200 <= status < 300 else f"svarade {status}"
+        except VisionsvaktError as error:
+            trouble = str(error)
+        if trouble is not None and self._is_pinged:
+            self.listener.trouble(f"livstecknet kom inte fram: {trouble}")
+        self._is_pinged = trouble is None
+
+    # --- alone ----------------------------------------------------------------------------------
+
+    def _mark(self) -> holders.Mark | None:
+        file = self.installation.database.path
+        return None if file is None else holders.Mark(file.with_name(f"{file.name}-worker"))
+
+    def _become_the_worker(self, mark: holders.Mark | None) -> None:
         """Take the store's worker lease. A killed worker's is taken over: at once where its process
-        is seen to be gone, else when it has not been renewed and has run out."""
+        is seen to be gone, or where it was of this machine and no longer has the mark (in a
+        container that was started again); else when it was not renewed and has run out."""
         seen: datetime | None = None
+        is_marked = mark is not None and mark.is_held is True
         while (other := self._renew()) is not None:
-            if not holders.runs(other):
+            if not holders.runs(other) or (is_marked and holders.same_machine(other)):
                 with self.installation.database.write() as conn:
                     watch.release_worker_lease(conn, other)
                 continue
@@ -294,10 +469,12 @@ class Worker:
 
     def _renew(self) -> str | None:
         """Go on being the worker; who is it instead, where that is so."""
+        now = self.installation.clock()
         with self.installation.database.write() as conn:
-            return watch.take_worker_lease(
-                conn, self.holder, self.installation.clock(), LEASE_SECONDS
-            )
+            other = watch.take_worker_lease(conn, self.holder, now, LEASE_SECONDS)
+        if other is None:
+            self._renewed_at = now
+        return other
 
     def _give_lease_back(self) -> None:
         try:
@@ -310,12 +487,13 @@ class Worker:
         """Wait for what is in flight, but not for ever."""
         self.stop()
         if wait(self._flying(), timeout=DRAIN_SECONDS).not_done:
-            self.world.fetcher.close()  # ends the looks that hang, as failures of their own kind
+            self.close()  # ends the looks that hang, as failures of their own kind
             wait(self._flying(), timeout=CLOSE_SECONDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _flying(self) -> list[Future[None]]:
-        others = [one for one in (self._delivering, self._keeping) if one is not None]
+        beside = (self._delivering, self._keeping, self._pinging)
+        others = [one for one in beside if one is not None]
         return [*self._in_flight.values(), *others]
 
 

@@ -56,7 +56,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "profiles",
     ),
     "database": ("url",),
-    "worker": ("timezone", "language"),
+    "worker": ("timezone", "language", "ping_url_env"),
     "fetch": (
         "timeout_seconds",
         "max_bytes",
@@ -102,8 +102,11 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
+    """`ping_url_env` names the variable that holds the address to ping while all is well."""
+
     timezone: str = "Europe/Stockholm"
     language: str = "sv"
+    ping_url_env: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,24 +214,28 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
 
 def secret(
     settings: Settings,
-    owner: Subscription | EmailSettings,
-    name: Literal["url_env", "secret_env", "password_env"],
+    owner: Subscription | EmailSettings | WorkerSettings,
+    name: Literal["url_env", "secret_env", "password_env", "ping_url_env"],
     environment: Mapping[str, str] = os.environ,
 ) -> str:
     """The secret that `owner.name` points at, from the environment, never shown in a message.
 
     A webhook's secret may be several `whsec_…` with spaces between, the first of them signing.
     """
-    key = f"email.{name}"
-    if isinstance(owner, Subscription):
-        key = f"subscriptions[{settings.subscriptions.index(owner) + 1}].{name}"
+    match owner:
+        case Subscription():
+            key = f"subscriptions[{settings.subscriptions.index(owner) + 1}].{name}"
+        case EmailSettings():
+            key = f"email.{name}"
+        case WorkerSettings():
+            key = f"worker.{name}"
     variable: str = getattr(owner, name)
     value = environment.get(variable, "").strip()
     where = f"{settings.path}: {key}: miljövariabeln {variable}"
     if not value:
         raise ConfigurationError(f"{where} är inte satt; sätt den där visionsvakt startas")
     try:
-        if name == "url_env":
+        if name in ("url_env", "ping_url_env"):
             _web_address(value)
         elif name == "secret_env":
             _webhook_secret(value)
@@ -239,6 +246,8 @@ def secret(
 
 def require_secrets(settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
     """ConfigurationError for the first secret that is named and not there."""
+    if settings.worker.ping_url_env:
+        secret(settings, settings.worker, "ping_url_env", environment)
     if settings.email and settings.email.password_env:
         secret(settings, settings.email, "password_env", environment)
     for subscription in settings.subscriptions:
@@ -291,6 +300,7 @@ def _worker(table: _Table) -> WorkerSettings:
     return WorkerSettings(
         timezone=table.read("timezone", _timezone, default.timezone),
         language=table.choice("language", LANGUAGES, default.language),
+        ping_url_env=table.read("ping_url_env", _variable, "", show=False) or None,
     )
 
 

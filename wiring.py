@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from monitor.errors import UsageError
+from monitor.errors import ConfigurationError, UsageError
 from pipeline.visit import World
 from pipeline.watched import Watched, group_of
-from settings import PageSettings, Settings, secret
+from settings import PageSettings, Settings, fetch_rules, secret
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from pipeline.deliver import PostOffice
     from snapshots.database import Database
     from snapshots.watch import WatchedPage
@@ -75,46 +77,57 @@ class Installation:
         return {page.key: page for page in self.pages.values()}
 
 
-def install(settings: Settings, *, clock: Callable[[], datetime] = now) -> Installation:
-    """Open the store (made and migrated where needed) and tell it what is watched, and for whom."""
-    from pipeline.tell import sync_subscribers
+def install(
+    settings: Settings, *, clock: Callable[[], datetime] = now, migrate: bool = True
+) -> Installation:
+    """Open the store (made and migrated where needed) and tell it what is watched, and for whom.
+
+    Without `migrate`, StoreError for a store that is not of this version.
+    """
     from pipeline.upkeep import begin_history
-    from snapshots import watch
     from snapshots.database import open_database
 
-    database = open_database(settings.database_url)
+    database = open_database(settings.database_url, migrate=migrate)
     try:
+        moment = clock()
         with database.write() as conn:
-            watch.sync_pages(conn, [_watched_page(page) for page in settings.pages], clock())
-            moment = clock()
-            sync_subscribers(conn, settings.subscriptions, moment)
+            pages = _tell_the_store(conn, settings, moment)
             is_new = begin_history(conn, database.place, moment)
-            keys = {page.id: watch.page(conn, page.id).key for page in settings.pages}
     except BaseException:
         database.close()
         raise
-    pages = {page.id: _watched(page, keys[page.id]) for page in settings.pages}
     return Installation(settings, database, pages, clock, is_new)
+
+
+def reinstall(installation: Installation, settings: Settings) -> Installation:
+    """The same open store under another configuration, from now on. ConfigurationError where that
+    one names another store."""
+    if settings.database_url != installation.settings.database_url:
+        raise ConfigurationError(
+            f"{settings.path}: database.url: är en annan än när arbetaren startade; starta om den"
+        )
+    with installation.database.write() as conn:
+        pages = _tell_the_store(conn, settings, installation.clock())
+    return replace(installation, settings=settings, pages=pages)
+
+
+def _tell_the_store(conn: Connection, settings: Settings, moment: datetime) -> dict[str, Watched]:
+    """What is watched, and for whom; returns the pages under the keys of their history."""
+    from pipeline.tell import sync_subscribers
+    from snapshots import watch
+
+    watch.sync_pages(conn, [_watched_page(page) for page in settings.pages], moment)
+    sync_subscribers(conn, settings.subscriptions, moment)
+    return {page.id: _watched(page, watch.page(conn, page.id).key) for page in settings.pages}
 
 
 def look_out(installation: Installation, *, holder: str) -> World:
     """The door to the network, polite by the pauses kept in the store. Close `world.fetcher`."""
-    from monitor.fetch import Fetcher, FetchRules
+    from monitor.fetch import Fetcher
     from snapshots.holders import runs
     from snapshots.watch import HostGate
 
     fetch = installation.settings.fetch
-    rules = FetchRules(
-        timeout_seconds=fetch.timeout_seconds,
-        max_bytes=fetch.max_bytes,
-        contact=fetch.contact,
-        version=VERSION,
-        allow_private=fetch.allow_private,
-        redirect_hosts=fetch.redirect_hosts,
-        proxy=fetch.proxy,
-        no_proxy=fetch.no_proxy,
-        ca_file=str(fetch.ca_file or ""),
-    )
     gate = HostGate(
         installation.database,
         pause_seconds=fetch.pause_seconds,
@@ -123,7 +136,7 @@ def look_out(installation: Installation, *, holder: str) -> World:
         lease_seconds=max(60.0, fetch.timeout_seconds + 30.0),
         runs=runs,
     )
-    fetcher = Fetcher(rules, gate=gate, clock=installation.clock)
+    fetcher = Fetcher(fetch_rules(fetch, VERSION), gate=gate, clock=installation.clock)
     return World(fetcher, installation.clock)
 
 

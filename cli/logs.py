@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from presentation.documents import instant
-from presentation.language import Language
+from presentation.language import Language, language
 from presentation.reports import delivery_line, look_line, stamped
 from settings import Settings
 
@@ -33,12 +33,25 @@ SHORTEST: Final = 4
 """A shorter secret would take ordinary words out of the log."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Log:
     """What the worker says of its work. Thread-safe: a line is written whole."""
 
-    out: Any
-    words: Language
+    environment: Mapping[str, str]
+    settings: Settings
+    words: Language = field(init=False)
+    secrets: tuple[tuple[str, str], ...] = ()
+    out: Any = None
+
+    def __post_init__(self) -> None:
+        self.configure(self.settings)
+
+    def configure(self, settings: Settings) -> None:
+        """Speak as these settings say from now on. What was a secret before stays one."""
+        self.settings = settings
+        self.words = language(settings.worker.language)
+        found = dict(self.secrets) | dict(secrets_of(settings, self.environment))
+        self.secrets = tuple(sorted(found.items(), key=lambda pair: -len(pair[0])))
 
     def looked(self, checked: Checked) -> None:
         """How one look ended."""
@@ -76,7 +89,6 @@ class Log:
 
 def open_log(
     settings: Settings,
-    words: Language,
     clock: Callable[[], datetime],
     *,
     stream: TextIO | None = None,
@@ -84,13 +96,13 @@ def open_log(
 ) -> Log:
     """The log of a worker on `stream` (standard error): for people where it is a terminal."""
     stream = sys.stderr if stream is None else stream
-    secrets = secrets_of(settings, environment)
+    log = Log(environment, settings)
 
     def clean(_: Any, level: str, event: Event) -> Event:
-        return {name: _cleaned(value, secrets) for name, value in event.items()}
+        return {name: _cleaned(value, log.secrets) for name, value in event.items()}
 
     def for_people(_: Any, level: str, event: Event) -> str:
-        return stamped(event["event"], clock(), settings.zone)
+        return stamped(event["event"], clock(), log.settings.zone)
 
     def for_machines(_: Any, level: str, event: Event) -> str:
         text = " ".join(str(event.pop("event")).split())
@@ -98,13 +110,13 @@ def open_log(
         return json.dumps({**line, **event}, ensure_ascii=False)
 
     render = for_people if stream.isatty() else for_machines
-    out = structlog.wrap_logger(
+    log.out = structlog.wrap_logger(
         structlog.WriteLogger(stream),
         processors=[clean, render],
         wrapper_class=structlog.BoundLogger,
         context_class=dict,
     )
-    return Log(out, words)
+    return log
 
 
 def take_over(log: Log) -> None:
@@ -131,7 +143,9 @@ def secrets_of(
     settings: Settings, environment: Mapping[str, str] = os.environ
 ) -> tuple[tuple[str, str], ...]:
     """(a secret, what stands in its place), the longest first: one may be a part of another."""
-    names = [settings.email.password_env] if settings.email else []
+    names = [settings.worker.ping_url_env]
+    if settings.email:
+        names.append(settings.email.password_env)
     for one in settings.subscriptions:
         names += [one.url_env, one.secret_env]
     found: dict[str, str] = {}

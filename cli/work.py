@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scheduler import Listener, Worker
     from settings import Settings
     from web.metrics import Metrics
+    from wiring import Installation
 
 app = Family()
 deliveries = Family(
@@ -78,30 +79,48 @@ def check(
 
 
 @app.command("run")
-def run(context: typer.Context) -> int:
-    """Arbeta: tidtabell, hämtningar, utskick och hälsoadresser. Stannar lugnt på SIGTERM."""
+def run(
+    context: typer.Context,
+    no_migrate: Annotated[
+        bool,
+        typer.Option("--no-migrate", help="vägra en databas som behöver uppgraderas, och säg det"),
+    ] = False,
+) -> int:
+    """Arbeta: tidtabell, hämtningar, utskick och hälsoadresser. Stannar lugnt på SIGTERM.
+
+    SIGHUP läser om konfigurationen. Duger den inte gäller den förra än, och det sägs.
+    """
     from cli.logs import open_log, take_over
     from presentation.language import language
-    from scheduler import Listener
+    from scheduler import Listener, tick_seconds
     from settings import require_secrets
     from wiring import now
 
     settings = session(context).settings()
-    words = language(settings.worker.language)
     require_secrets(settings)
-    log = open_log(settings, words, now)
+    log = open_log(settings, now)
     take_over(log)
-    listener = Listener(log.looked, log.delivered, log.trouble)
-    with employ(settings, listener, tick_seconds=_tick_seconds(settings)) as worker:
+
+    def configured(settings: Settings) -> None:
+        log.configure(settings)
+        told = len(settings.subscriptions)
+        pages = log.words.count("reports.watching", len(settings.pages))
+        log.say(log.words.count("reports.configured", told, pages=pages))
+
+    listener = Listener(log.looked, log.delivered, log.trouble, configured)
+    pace = tick_seconds(settings)
+    with employ(settings, listener, tick_seconds=pace, migrate=not no_migrate) as worker:
         metrics = _metrics(settings, worker)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
+        signal.signal(signal.SIGHUP, lambda *_: worker.reload())
         with worker.employed(), _health(settings, worker, metrics, log.say):
+            words = language(settings.worker.language)
             if worker.installation.is_new:
                 log.say(new_store_line(worker.installation, words))
             log.say(words.count("reports.watching", len(settings.pages)))
             worker.run()
-            log.say(words.say("reports.stopping"))
+            log.say(log.words.say("reports.stopping"))
         finished = worker.is_idle
     if not finished:
         # A thread still waits for a slow server. The store is whole at every point, so leave it.
@@ -109,36 +128,28 @@ def run(context: typer.Context) -> int:
     return 0
 
 
-def _tick_seconds(settings: Settings) -> float:
-    """As often as the quickest page asks for, where that is more often than usual."""
-    from monitor.timetable import Every
-    from scheduler import TICK_SECONDS
-
-    asked = [page.timetable.seconds for page in settings.pages if isinstance(page.timetable, Every)]
-    return min([TICK_SECONDS, *asked])
-
-
 @contextmanager
-def employ(settings: Settings, listener: Listener, *, tick_seconds: float) -> Iterator[Worker]:
+def employ(
+    settings: Settings, listener: Listener, *, tick_seconds: float, migrate: bool = True
+) -> Iterator[Worker]:
     """A worker with its parts open; they are closed when it has stopped."""
     from scheduler import Worker
     from snapshots.holders import this_holder
     from wiring import install, look_out, open_post_office
 
     holder = this_holder()
-    with install(settings) as installation:
+    with install(settings, migrate=migrate) as installation:
         world = look_out(installation, holder=holder)
         try:
-            yield Worker(
-                installation,
-                world,
-                open_post_office(installation, world, holder=holder),
-                holder,
-                listener,
-                tick_seconds,
-            )
-        finally:
+            office = open_post_office(installation, world, holder=holder)
+        except BaseException:
             world.fetcher.close()
+            raise
+        worker = Worker(installation, world, office, holder, listener, tick_seconds)
+        try:
+            yield worker
+        finally:
+            worker.close()
 
 
 def _metrics(settings: Settings, worker: Worker) -> Metrics | None:
@@ -155,7 +166,7 @@ def _metrics(settings: Settings, worker: Worker) -> Metrics | None:
             worker.installation.database,
             worker.installation.clock,
             ticked=lambda: worker.last_tick,
-            backups=settings.backup.folder,
+            backups=lambda: worker.installation.settings.backup.folder,
             version=VERSION,
         )
     )
@@ -184,7 +195,10 @@ def _health(
     from web import feed, lives
     from web.health import serve
 
-    more = [lives.route(worker.installation), feed.route(worker.installation)]
+    def current() -> Installation:
+        return worker.installation
+
+    more = [lives.route(current), feed.route(current)]
     if metrics is not None:
         more.append(metrics.route())
     with serve(*settings.web.listen, ready=worker.ready, more=more) as server:

@@ -231,7 +231,11 @@ class Fetcher:
         Every status is an answer. Raises FetchError where none came; its text names the host
         only, as the address may be a secret.
         """
-        return self._door.post(url, body, headers, timeout_seconds)
+        return self._door.call("POST", url, body, headers, timeout_seconds)
+
+    def ping(self, url: str, timeout_seconds: float = 10.0) -> Answer:
+        """Asks an address that is a secret, once: guarded, as `post` is, with a bare GET."""
+        return self._door.call("GET", url, b"", {}, timeout_seconds)
 
     def _robots_elsewhere(self, address: WebAddress) -> RobotsText:
         kept = self._robots.get(address.host_key)
@@ -297,17 +301,24 @@ class _Door:
             with self.client.send(request, leash) as reply:
                 yield reply, started_at
 
-    def post(
-        self, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float
+    def call(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        timeout_seconds: float,
     ) -> Answer:
+        """One request to an address that may be a secret. Redirects are not followed."""
         from monitor.transport import Leash, Request
 
         address = self._judge_secret(url)
         sent = [(b"User-Agent", self._agent), (b"Accept-Encoding", b"identity")]
         sent += [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
-        sent.append((b"Content-Length", str(len(body)).encode("ascii")))
+        if method != "GET":
+            sent.append((b"Content-Length", str(len(body)).encode("ascii")))
         leash = Leash(timeout_seconds, KEPT_OF_ANSWERS + _OVERHEAD_BYTES)
-        request = Request(address, tuple(sent), address.host_key, "POST", body)
+        request = Request(address, tuple(sent), address.host_key, method, body)
         with self.client.send(request, leash) as reply:
             start = bytearray()
             with suppress(FetchError):

@@ -203,6 +203,9 @@ MENDS: Final[Mapping[str, str]] = {
     "too_large": "Är sidan verkligen så stor: höj fetch.max_bytes.",
     "empty_body": "Sidan är tom: säg till den som sköter webbplatsen.",
     "wrong_kind": "Adressen leder inte till en webbsida: rätta url i konfigurationen.",
+    # the worker itself
+    "configuration": "Rätta filen och låt arbetaren läsa om den (SIGHUP), eller starta om.",
+    "backup_failed": "Se efter att backup.folder finns, går att skriva i och har plats.",
     # a reading that can't be trusted
     "quarantined": "Kör «visionsvakt quarantine list», sedan accept eller reject.",
     # what we notice ourselves

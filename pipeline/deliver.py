@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from monitor.errors import DeliveryError, GiveUp, TryAgain
@@ -40,6 +41,7 @@ from pipeline.announce import MAIL, Announcement, announce, charts, plan
 from pipeline.form import Charts, form, form_message, pending, ripe
 from snapshots.database import Database
 from snapshots.holders import this_holder
+from snapshots.schema import deliveries, tellings
 
 LANES_AT_ONCE: Final = 16
 STRIKES: Final = 2
@@ -65,9 +67,13 @@ class Agenda:
 
     planned_at: datetime | None = None
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether the last planning was a minute ago, or never."""
+        return self.planned_at is None or abs(now - self.planned_at) >= PLAN_EVERY
+
     def is_time(self, now: datetime) -> bool:
         """Whether to plan now; then not for a minute."""
-        if self.planned_at is not None and abs(now - self.planned_at) < PLAN_EVERY:
+        if not self.is_due(now):
             return False
         self.planned_at = now
         return True
@@ -128,6 +134,24 @@ def post_office(
 
 
 # --- claim, send, settle ----------------------------------------------------------------------
+
+
+def is_called_for(database: Database, office: PostOffice, now: datetime) -> bool:
+    """Whether `deliver` could have anything to do now: one small question, as every tick asks."""
+    if office.agenda.is_due(now):
+        return True
+    with database.read() as conn:
+        return conn.execute(_ANYTHING_WAITS).first() is not None
+
+
+_ANYTHING_WAITS: Final = sa.union_all(
+    sa.select(sa.literal(1)).where(
+        sa.exists().where(deliveries.c.state == "waiting").select_from(deliveries)
+    ),
+    sa.select(sa.literal(2)).where(
+        sa.exists().where(tellings.c.message.is_(None)).select_from(tellings)
+    ),
+)
 
 
 def deliver(
@@ -349,6 +373,7 @@ __all__ = [
     "deliver",
     "form",
     "form_message",
+    "is_called_for",
     "pending",
     "post_office",
 ]

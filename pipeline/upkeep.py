@@ -102,9 +102,8 @@ class Upkeep:
         except (StoreError, UsageError, OSError) as error:
             self._failed_at = now
             text = f"Säkerhetskopian kunde inte tas: {error}"
-            mend = "Se efter att backup.folder finns, går att skriva i och har plats."
             with database.write() as conn:
-                trouble = Trouble("backup_failed", text, mend)
+                trouble = Trouble("backup_failed", text, incidents.mend_of("backup_failed"))
                 incidents.note(conn, SUBJECT, trouble, now, after=1)
             raise StoreError(text) from error
         self._failed_at = None

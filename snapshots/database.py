@@ -233,7 +233,7 @@ def _prepare(engine: Engine, migrate: bool) -> bool:
             if not migrate:
                 raise StoreError(
                     f"{_place(engine.url)} är inte uppgraderad till den här versionen:"
-                    " kör «visionsvakt check» eller «visionsvakt run» en gång."
+                    " kör «visionsvakt check», eller «visionsvakt run» utan --no-migrate, en gång."
                 )
             migrate_to(conn, HEAD)
             return current is None

@@ -5,6 +5,7 @@ A lease ends by itself; where its holder is seen to be gone, nobody has to wait 
 
 from __future__ import annotations
 
+import fcntl
 import os
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,38 @@ def is_here(holder: str) -> bool:
     return bool(space) and space == _space() and pid.isdigit() and started.isdigit()
 
 
+def same_machine(holder: str) -> bool:
+    """Whether a holder is (or was) a process of this boot, in whatever container."""
+    boot = _boot()
+    return bool(boot) and holder.startswith(f"{boot}-")
+
+
+class Mark:
+    """A lock on a file beside a store, that the system takes away when this process ends.
+
+    Every worker of a store on this machine asks for it, whatever container it is in: whoever has it
+    knows that the others are gone. `is_held` None: no such lock is to be had here.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.is_held: bool | None = None
+        self._number: int | None = None
+        try:
+            self._number = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.is_held = True
+        except BlockingIOError:
+            self.is_held = False
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        """Give it back. Safe to call twice."""
+        if self._number is not None:
+            os.close(self._number)
+            self._number = None
+
+
 def name_of(holder: str) -> str:
     """What people call a holder: «process 4711», with its place where that is another."""
     space, _, rest = holder.partition("/")
@@ -42,8 +75,17 @@ def name_of(holder: str) -> str:
 def _space() -> str:
     """This boot and this process namespace: only there does a pid say anything."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot[:8]}-{os.readlink('/proc/self/ns/pid')[5:-1]}"
+        space = os.readlink("/proc/self/ns/pid")[5:-1]
+    except OSError:
+        return ""
+    return f"{_boot()}-{space}" if _boot() else ""
+
+
+@cache
+def _boot() -> str:
+    """This boot of the machine, which all its containers share; "" where nothing tells."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8]
     except OSError:
         return ""
 

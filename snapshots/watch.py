@@ -10,7 +10,7 @@ import hashlib
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -196,11 +196,26 @@ def lock(conn: Connection, key: str) -> None:
         conn.execute(_LOCK, {"key": key}).first()
 
 
-def due(conn: Connection, now: datetime, limit: int) -> tuple[PageRow, ...]:
-    """The pages to look at now, the longest overdue first."""
+def due(
+    conn: Connection,
+    now: datetime,
+    limit: int,
+    *,
+    host: str | None = None,
+    besides: Collection[str] = (),
+) -> tuple[PageRow, ...]:
+    """The pages to look at now, the longest overdue first; of one host, or `besides` some hosts."""
     query = sa.select(pages).where(pages.c.due_at <= now, pages.c.retired_at.is_(None))
+    if host is not None:
+        query = query.where(_is_at(host))
+    query = query.where(*(sa.not_(_is_at(busy)) for busy in besides))
     query = query.order_by(pages.c.due_at, pages.c.key).limit(limit)
     return tuple(_page_row(row) for row in conn.execute(query))
+
+
+def _is_at(host: str) -> sa.ColumnElement[bool]:
+    """A page's group begins with its host."""
+    return pages.c.group.startswith(f"{host} ", autoescape=True)
 
 
 def next_due(conn: Connection) -> datetime | None:

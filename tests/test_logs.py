@@ -17,7 +17,6 @@ from monitor.model import Reason
 from pipeline.check import Checked
 from pipeline.deliver import Delivered
 from pipeline.watched import Watched
-from presentation.language import language
 from settings import load
 from tests.support.editions import PROFILE
 
@@ -54,8 +53,7 @@ class Terminal(StringIO):
 def opened(tmp_path: Path, stream: StringIO) -> Log:
     path = tmp_path / "visionsvakt.toml"
     path.write_text(CONFIGURATION)
-    words = language("sv")
-    return open_log(load(path, {}), words, lambda: NOW, stream=stream, environment=SECRETS)
+    return open_log(load(path, {}), lambda: NOW, stream=stream, environment=SECRETS)
 
 
 def looked(text: str = "Sidan svarade inte.") -> Checked:

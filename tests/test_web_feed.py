@@ -22,7 +22,7 @@ from wiring import Installation
 
 @pytest.fixture
 def ask(imported: Installation) -> Iterator[httpx.Client]:
-    with serve("127.0.0.1", 0, lambda: None, [feed.route(imported)]) as server:
+    with serve("127.0.0.1", 0, lambda: None, [feed.route(lambda: imported)]) as server:
         host, port = server.address
         with httpx.Client(base_url=f"http://{host}:{port}", trust_env=False) as client:
             yield client

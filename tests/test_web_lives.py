@@ -15,7 +15,7 @@ def test_an_initiative_has_a_page_that_runs_nothing_and_loads_nothing(
 ) -> None:
     with imported.database.read() as conn:
         (name,) = history.lives_named(conn, "Solceller på ishallen")
-    with serve("127.0.0.1", 0, lambda: None, [lives.route(imported)]) as server:
+    with serve("127.0.0.1", 0, lambda: None, [lives.route(lambda: imported)]) as server:
         host, port = server.address
         answer = httpx.get(f"http://{host}:{port}/initiatives/{name}", trust_env=False)
     assert answer.status_code == 200
@@ -25,7 +25,7 @@ def test_an_initiative_has_a_page_that_runs_nothing_and_loads_nothing(
 
 
 def test_an_initiative_that_never_was_is_not_found(imported: Installation) -> None:
-    with serve("127.0.0.1", 0, lambda: None, [lives.route(imported)]) as server:
+    with serve("127.0.0.1", 0, lambda: None, [lives.route(lambda: imported)]) as server:
         host, port = server.address
         answer = httpx.get(f"http://{host}:{port}/initiatives/i-0", trust_env=False)
     assert answer.status_code == 404

@@ -40,11 +40,12 @@ _FEEDS_KEPT: Final = 256
 _HEADERS: Final = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
 
 
-def route(installation: Installation) -> Route:
+def route(current: Callable[[], Installation]) -> Route:
     """The feed; 404 for a page that is not watched, 503 while the store can't be read."""
-    editions = _Editions(installation.clock)
+    editions = _Editions(current().clock)
 
     def feed(request: Request) -> Response:
+        installation = current()
         names = list(dict.fromkeys(request.query_params.getlist("page")))
         unknown = [name for name in names if name not in installation.pages]
         if unknown:

@@ -6,7 +6,7 @@ the policy below says so to the browser too. The whole history as pages comes la
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -33,11 +33,12 @@ _HEADERS: Final = {
 }
 
 
-def route(installation: Installation) -> Route:
+def route(current: Callable[[], Installation]) -> Route:
     """`/initiatives/{id}`: 404 where there never was such an initiative."""
-    words = language(installation.settings.worker.language)
 
     def show(request: Request) -> Response:
+        installation = current()
+        words = language(installation.settings.worker.language)
         with installation.database.read() as conn:
             found = history.lives_named(conn, request.path_params["id"])
             life = history.life(conn, found[0]) if len(found) == 1 else None

@@ -43,7 +43,7 @@ class Watched:
     database: Database
     clock: Callable[[], datetime]
     ticked: Callable[[], datetime | None] = lambda: None
-    backups: Path | None = None
+    backups: Callable[[], Path | None] = lambda: None
     version: str = ""
 
 
@@ -128,8 +128,9 @@ class _FromTheStore(Collector):
                 yield _one("disk_free_bytes", "What is left on the store's disk", free)
             except OSError:
                 pass
-        if self.watched.backups is not None:
-            made = last_copy(self.watched.backups, now)
+        folder = self.watched.backups()
+        if folder is not None:
+            made = last_copy(folder, now)
             if made is not None:
                 age = (now - made).total_seconds()
                 yield _one("backup_age_seconds", "Since the newest backup was made", age)

@@ -22,7 +22,7 @@ from monitor.grammar import Parse, Pattern, Span, Unit, agree, is_sentence, pars
 from monitor.model import Initiative, Link, Profile, Reading, Section, Source
 from monitor.outline import Block, Outline, RawLink, read_html, read_whole_body
 from monitor.plaintext import looks_like_html, read_text
-from monitor.sniff import cut_ending, not_a_page, too_long, too_tangled
+from monitor.sniff import asks_to_log_in, cut_ending, not_a_page, too_long, too_tangled
 from monitor.survey import Heading, Survey, survey, vocabulary_of
 from monitor.text import same_key
 
@@ -49,10 +49,9 @@ def extract(source: Source, profile: Profile, known: Sequence[Initiative] = ()) 
     page = _page(html, decoded, profile, known)
     reading = page.read(source)
     ending = cut_ending(html) if html is not None else ""
-    password = not reading.initiatives and html is not None and b'type="password"' in html
-    reasons = quality.alone(
-        reading, profile, decoded, page.facts(ending, password, not reading.initiatives)
-    )
+    password = not reading.initiatives and html is not None and asks_to_log_in(html)
+    facts = page.facts(ending, password, not reading.initiatives)
+    reasons = quality.alone(reading, profile, facts)
     return replace(reading, reasons=reasons) if reasons else reading
 
 

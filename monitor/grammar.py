@@ -493,12 +493,12 @@ def _could_be_title(block: Block) -> bool:
 
 def _bad_title(text: str) -> bool:
     size = len(text)
-    return (
-        size == 0
-        or size > LONGEST_TITLE
-        or "\n" in text
-        or (size > _LONG_SENTENCE and text.endswith((".", ":")))
-    )
+    return size == 0 or size > LONGEST_TITLE or "\n" in text or is_long_sentence(text)
+
+
+def is_long_sentence(text: str) -> bool:
+    """Whether a text is a paragraph rather than a title."""
+    return len(text) > _LONG_SENTENCE and text.endswith((".", ":"))
 
 
 def _cost(

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitor.charset import Decoded
+from monitor.grammar import is_long_sentence
 from monitor.model import Figures, Initiative, PageWords, Profile, Reading, Reason
 from monitor.text import same, same_key
 
@@ -26,12 +26,17 @@ LOST_AT_LEAST = 4
 """… counted only from this many initiatives."""
 CHANGED_SHARE = 0.4
 CHANGED_AT_LEAST = 6
+MOVED_SHARE = 0.5
+MOVED_AT_LEAST = 8
+"""So many at once look like two headings that changed places."""
 SECTION_CHANGED_SHARE = 0.8
 SECTION_CHANGED_AT_LEAST = 8
 """So many of one section at once is a mass edit, however long the page is."""
 TEXT_SHARE = 0.45
 """The page's text may not shrink below this share of the usual, where that was real text."""
 TEXT_AT_LEAST = 1500
+SAME_TITLE_AT_LEAST = 4
+"""So many initiatives with one title, and more than half of all, have none of their own."""
 UNCLAIMED_SHARE = 0.15
 UNCLAIMED_AT_LEAST = 200
 
@@ -76,11 +81,13 @@ def against_past(
     present: Sequence[Initiative],
     gone: int,
     changed: int,
+    moved: int = 0,
 ) -> tuple[Reason, ...]:
     """The relative signs. `past`: the last good readings' figures, oldest first (20 are enough).
 
     `present` are the page's last accepted initiatives; `gone` and `changed` how many of them the
-    matching says left, or were renamed, reworded or relinked, between then and this reading.
+    matching says left, or were renamed, reworded or relinked, between then and this reading;
+    `moved` how many have another status.
     """
     reasons: list[Reason] = []
     before = len(present)
@@ -98,6 +105,14 @@ def against_past(
                 "many_changed",
                 f"{changed} av {before} insatser är ändrade på en gång.",
                 f"{changed}/{before}",
+            )
+        )
+    if moved >= MOVED_AT_LEAST and moved >= before * MOVED_SHARE:
+        reasons.append(
+            _relative(
+                "many_moved",
+                f"{moved} av {before} insatser har bytt status på en gång.",
+                f"{moved}/{before}",
             )
         )
     reasons.extend(_unlike_sections(reading, present))
@@ -218,6 +233,23 @@ _ERROR = re.compile(
     r"|sivua\s+ei\s+löydy|sivua\s+ei\s+löytynyt|proxy\s+error|web\s+server\s+is\s+down",
     re.IGNORECASE,
 )
+_FAULT = re.compile(
+    r"(?:tekniskt|oväntat) fel (?:har )?(?:uppstått|inträffa(?:t|de)|uppstod)"
+    r"|något gick (?:fel|snett)|noe gikk galt|noget gik galt|jokin meni (?:vikaan|pieleen)"
+    r"|(?:kunde|kan|gick) inte (?:att )?(?:visa|visas|hämta|hämtas|ladda|laddas|läsa in|läsas in)"
+    r"|something went wrong|an (?:unexpected )?error (?:has )?occurred|failed to load"
+    r"|(?:could|can) ?not (?:be )?(?:load|loaded|display|displayed)",
+    re.IGNORECASE,
+)
+"""What a part of a page says in the place of what it could not show."""
+_FAULT_HINTS = ("fel", " inte", "gick ", "gikk ", "gik ", "meni ", "wrong", "error", "oad", "not ")
+_LONGEST_FAULT = 200
+_PLACEHOLDER = re.compile(
+    r"[Ll]orem ipsum|\{\{.{0,80}?\}\}|\{%.{0,80}?%\}|\$\{\w.{0,80}?\}|<%.{0,80}?%>"
+    r"|\[object Object\]"
+)
+_PLACEHOLDER_HINTS = ("orem ipsum", "{{", "{%", "${", "<%", "[object")
+_NO_VALUE = frozenset(("undefined", "null", "NaN"))
 _BLOCKED = re.compile(
     r"access\s+(?:to\s+this\s+page\s+(?:has\s+been\s+)?)?denied|forbidden|captcha|are\s+you\s+(?:a\s+)?human"
     r"|attention\s+required|checking\s+(?:if\s+)?(?:the|your)\s+(?:site|browser)|just\s+a\s+moment"
@@ -235,16 +267,21 @@ _COOKIE = re.compile(r"\b(?:kakor|cookies?|informasjonskapsler|evästei)", re.IG
 _DAMAGE = re.compile(
     r"\ufffd|Ã[\u0080-\u00bf¤¥¶„…–©¨¸‰Œ]|â€[™œ\x9d“”¢¦]|Â[\xa0»«©®°·]|├[Ñ¥Â╢ñ]|√[•§∂]"
 )
+_LOST_LETTER = re.compile(r"[a-zA-Z]\?[a-zåäö]")
+"""«Sk?tsel»: letters that a charset without them turned into question marks …"""
+_DOTTED = re.compile("[åäöæøÅÄÖÆØ]")
+_LOST_AT_LEAST = 5
+"""… where there are so many of them and not one letter with dots or a ring."""
 _DAMAGE_HINTS = ("\ufffd", "Ã", "â€", "Â", "├", "√")
 
 
-def alone(
-    reading: Reading, profile: Profile, decoded: Decoded, facts: PageFacts
-) -> tuple[Reason, ...]:
+def alone(reading: Reading, profile: Profile, facts: PageFacts) -> tuple[Reason, ...]:
     """The absolute signs of one reading, most telling first."""
+    text = _all_text(reading, facts)
     return (
         *_wrong_page(reading, facts),
-        *_damage(reading, decoded, facts),
+        *_damage(text, facts),
+        *_unfinished(reading, text),
         *_structure(reading, profile, facts),
     )
 
@@ -264,20 +301,55 @@ def _wrong_page(reading: Reading, facts: PageFacts) -> list[Reason]:
     return []
 
 
-def _damage(reading: Reading, decoded: Decoded, facts: PageFacts) -> list[Reason]:
-    reasons = []
+def _all_text(reading: Reading, facts: PageFacts) -> str:
     words = [reading.title, *reading.intro]
     for item in reading.initiatives:
         words.append(item.title)
         words.append(item.description)
+        for link in item.links:
+            words.append(link.text)
     if not reading.initiatives:
         words.append(facts.text)
-    text = "\n".join(words)
+    return "\n".join(words)
+
+
+def _unfinished(reading: Reading, text: str) -> list[Reason]:
+    """What a page says before it is filled, or where a part of it failed."""
+    reasons = []
+    titles = [item.title for item in reading.initiatives]
+    empty = next((title for title in titles if title in _NO_VALUE), "")
+    found = None
+    if any(hint in text for hint in _PLACEHOLDER_HINTS):
+        found = _PLACEHOLDER.search(text)
+    if empty or found:
+        sign = empty or (found[0] if found else "")
+        told = f"Sidan har platshållare i stället för text («{sign}»)."
+        reasons.append(Reason("placeholder", told, sign))
+    bare = (item.title for item in reading.initiatives if not item.description)
+    for words in (*reading.intro, *reading.unclaimed, *bare):
+        if len(words) <= _LONGEST_FAULT and _says_fault(words):
+            told = f"En del av sidan kunde inte visas («{words}»)."
+            reasons.append(Reason("error_page", told, words))
+            break
+    return reasons
+
+
+def _says_fault(text: str) -> bool:
+    return any(hint in text for hint in _FAULT_HINTS) and _FAULT.search(text) is not None
+
+
+def _damage(text: str, facts: PageFacts) -> list[Reason]:
+    reasons = []
     if any(hint in text for hint in _DAMAGE_HINTS):
         found = _DAMAGE.search(text)
         if found:
             sign = found[0]
             reasons.append(Reason("encoding_damage", f"Texten är teckenskadad («{sign}»).", sign))
+    elif "?" in text and not _DOTTED.search(text):
+        lost = _LOST_LETTER.findall(text)
+        if len(lost) >= _LOST_AT_LEAST:
+            told = f"Texten är teckenskadad («{lost[0]}»)."
+            reasons.append(Reason("encoding_damage", told, lost[0]))
     if facts.ending:
         reasons.append(Reason("cut_document", "Sidan är avkortad: slutet saknas.", facts.ending))
     if not facts.complete:
@@ -306,6 +378,15 @@ def _structure(reading: Reading, profile: Profile, facts: PageFacts) -> list[Rea
         reasons.append(
             Reason("loose_labels", f"{number} statusord hör inte till någon insats.", str(number))
         )
+    sentences = sum(is_long_sentence(item.title) for item in reading.initiatives)
+    if sentences >= 2 and sentences > 0.5 * count:
+        reasons.append(
+            Reason(
+                "titles_unlike",
+                f"{sentences} av {count} rubriker är hela stycken.",
+                f"{sentences}/{count}",
+            )
+        )
     claimed = figures(reading)
     rest = claimed.unclaimed_characters
     if count and rest > 300 and rest > 0.5 * claimed.characters:
@@ -321,6 +402,10 @@ def _structure(reading: Reading, profile: Profile, facts: PageFacts) -> list[Rea
         key = (item.title, item.description, item.status)
         seen[key] = seen.get(key, 0) + 1
     twice = sum(times - 1 for times in seen.values())
+    titles = Counter(item.title for item in reading.initiatives)
+    most = max(titles.values(), default=0)
+    if most >= SAME_TITLE_AT_LEAST and most > 0.5 * count:
+        twice = max(twice, most - 1)
     if twice >= 3 and twice >= 0.3 * count:
         reasons.append(
             Reason("repeated", f"{twice} insatser står två gånger på sidan.", str(twice))

@@ -17,7 +17,13 @@ _MAGIC = (
 )
 _OTHER_TEXT = (
     (re.compile(rb"\s*[\[{]\s*[\"\[{\]}]"), "JSON"),
-    (re.compile(rb"\s*<\?xml[^>]*>\s*(?:<!--.*?-->\s*)*<(?:rss|feed|urlset|svg)\b", re.S), "XML"),
+    (
+        re.compile(
+            rb"\s*(?:<\?xml[^>]*>\s*(?:<!--.*?-->\s*)*)?<(?:rss|feed|urlset|sitemapindex|svg)\b",
+            re.S,
+        ),
+        "XML",
+    ),
 )
 _CONTROLS = bytes(n for n in range(32) if n not in b"\t\n\r\f")
 _MANY_TAGS = 8_000
@@ -110,6 +116,17 @@ def too_long(text: str) -> Reason | None:
     if lines <= _MOST_LINES:
         return None
     return Reason("too_large", "Texten är för lång för att läsas.", str(lines))
+
+
+_LOGIN = re.compile(
+    rb"<input[^>]{0,500}?(?:type\s*=\s*[\"']?password|name\s*=\s*[\"']?(?:SAML|RelayState|wresult))",
+    re.IGNORECASE,
+)
+
+
+def asks_to_log_in(html: bytes) -> bool:
+    """Whether there is a field for a password, or a form that leads to a log-in elsewhere."""
+    return _LOGIN.search(html) is not None
 
 
 _CLOSED = re.compile(rb"</(?:html|body)\s*>", re.IGNORECASE)

@@ -333,10 +333,15 @@ def _relative_signs(
 ) -> tuple[Reason, ...]:
     new = reading.initiatives
     pairs = [pair for pair in matching.pairs if not pair.restored]
-    changed = sum(
-        1 for pair in pairs if set(diff.kinds_of(old[pair.old], new[pair.new])) - {"moved"}
+    kinds = [set(diff.kinds_of(old[pair.old], new[pair.new])) for pair in pairs]
+    return quality.against_past(
+        reading,
+        past,
+        old,
+        gone=len(old) - len(pairs),
+        changed=sum(bool(one - {"moved"}) for one in kinds),
+        moved=sum("moved" in one for one in kinds),
     )
-    return quality.against_past(reading, past, old, gone=len(old) - len(pairs), changed=changed)
 
 
 def _wait(state: State, at: _Place, reading: Reading, decisions: Decisions) -> Step:

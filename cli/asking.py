@@ -1,4 +1,4 @@
-"""The commands that ask the record: show, changes, history."""
+"""The commands that ask the record: show, compare, changes, history."""
 
 from __future__ import annotations
 
@@ -66,6 +66,49 @@ def show(
     else:
         for line in show_lines(document, words, settings.zone):
             print(line)
+    return 0
+
+
+@app.command("compare")
+def compare(
+    context: typer.Context,
+    page: Annotated[str, typer.Argument(metavar="SIDA", help="dess id i konfigurationen")],
+    then: Annotated[str, typer.Argument(metavar="DÅ", help="en tid; ett datum är dess slut")],
+    later: Annotated[
+        str | None, typer.Argument(metavar="SENARE", help="en tid; utelämnad: nu")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Jämför en sida som den stod vid två tider. Det som har ändrats och ändrats tillbaka
+    däremellan är ingen skillnad."""
+    from presentation.documents import compared_document
+    from presentation.language import language
+    from presentation.reports import compared_lines
+    from snapshots.compare import compare as held_against
+    from wiring import install
+
+    settings = session(context).settings()
+    words = language(settings.worker.language)
+    start = inclusive(then, settings.zone, "DÅ")
+    end = inclusive(later, settings.zone, "SENARE") if later else None
+    if end is not None and end < start:
+        raise UsageError(f"{later} är före {then}; skriv den tidigare tiden först")
+    with install(settings) as installation:
+        key = installation.remembered(page)
+        known = installation.pages.get(page)
+        spoken = known.profile.language if known else settings.worker.language
+        with installation.database.read() as conn:
+            found = held_against(conn, key, start, end, spoken)
+    if found is None:
+        note(words.say("reports.unseen_then", page=page))
+        if as_json:
+            print_json({"page": page, "old": None, "new": None, "changes": []})
+        return 1
+    document = compared_document(page, found)
+    if as_json:
+        print_json(document)
+    else:
+        print("\n".join(compared_lines(document, words, settings.zone)))
     return 0
 
 

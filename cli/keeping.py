@@ -50,7 +50,7 @@ def import_files(
     with install(settings) as installation:
         watched = installation.page(page)
         found = find(paths)
-        arriving = editions(found, watched, moment_given)
+        arriving = editions(found, watched, moment_given, note)
         # A file without a time is refused before anything is stored, or even said.
         arriving = chain(list(islice(arriving, 1)), arriving)
         note_new_store(installation, words)

@@ -44,6 +44,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("changes", "cli.asking", "lista ändringarna"),
     Entry("history", "cli.asking", "visa en insats hela liv"),
     Entry("show", "cli.asking", "visa sidans insatser nu, eller som de stod då"),
+    Entry("compare", "cli.asking", "jämför en sida som den stod vid två tider"),
     Entry("search", "cli.auditing", "sök i alla versioner av alla insatser"),
     Entry("coverage", "cli.auditing", "hur ofta vi har tittat, och längsta stunden utan"),
     Entry("export", "cli.auditing", "skriv insatser eller ändringar till en fil"),

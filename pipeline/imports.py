@@ -102,10 +102,16 @@ def find(paths: Iterable[Path]) -> Found:
     return Found(tuple(plain), tuple(archives), tuple(skipped))
 
 
-def editions(found: Found, page: Watched, at: datetime | None) -> Iterator[Edition]:
+def editions(
+    found: Found,
+    page: Watched,
+    at: datetime | None,
+    on_skip: Callable[[str], None] = lambda text: None,
+) -> Iterator[Edition]:
     """Every edition in these files. Plain files come in order of time, archives as they lie.
 
-    Raises UsageError before the first edition where a plain file has no time.
+    `on_skip` hears of what an archive holds of the page that can't be used, and of an archive that
+    holds nothing of it. Raises UsageError before the first edition where a plain file has no time.
     """
     dated = sorted((_time_of(path, at), path) for path in found.plain)
     for moment, path in dated:
@@ -114,7 +120,9 @@ def editions(found: Found, page: Watched, at: datetime | None) -> Iterator[Editi
     if found.archives:
         from snapshots import warc  # late: few have archives, and warcio costs start-up
     for path in found.archives:
-        for response in warc.responses(path, page.url):
+        has_answers = False
+        for response in warc.responses(path, page.url, on_skip):
+            has_answers = True
             yield Edition(
                 response.at,
                 response.body,
@@ -123,6 +131,8 @@ def editions(found: Found, page: Watched, at: datetime | None) -> Iterator[Editi
                 "warc",
                 (response.exchange,),
             )
+        if not has_answers:
+            on_skip(f"{path}: arkivet har inget helt svar från {page.url}")
 
 
 def _time_of(path: Path, at: datetime | None) -> datetime:

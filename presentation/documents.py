@@ -10,6 +10,7 @@ from monitor.model import Change, Initiative, Link, Outcome, Reading, Reason
 
 if TYPE_CHECKING:
     from monitor.identity.match import Explanation
+    from snapshots.compare import Compared
     from snapshots.history import Coverage, Life, RecordedChange, Shown
 
 Document: TypeAlias = dict[str, Any]
@@ -153,6 +154,21 @@ def check_document(
         "reasons": reason_documents(reasons),
         "captured_at": instant(captured_at),
     }
+
+
+def compared_document(page: str, compared: Compared) -> Document:
+    """`compare --json`: the two versions, and what differs between them as `diff` says it."""
+    changes = []
+    for change, initiative in compared.changes:
+        document = change_document(change)
+        if change.subject == "initiative":
+            document["initiative"] = initiative
+        changes.append(document)
+    old, new = (
+        {"snapshot": shown.number, "as_of": instant(shown.captured_at)}
+        for shown in (compared.old, compared.new)
+    )
+    return {"page": page, "old": old, "new": new, "changes": changes}
 
 
 def show_document(page: str, shown: Shown, language: str) -> Document:

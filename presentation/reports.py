@@ -70,6 +70,23 @@ def show_lines(shown: Document, words: Language, zone: tzinfo) -> Iterator[str]:
             yield f"  • {initiative['title']}  [{initiative['id']}]"
 
 
+def compared_lines(compared: Document, words: Language, zone: tzinfo) -> Iterator[str]:
+    """Two versions of a page, and what differs between them."""
+    old, new = compared["old"], compared["new"]
+    yield words.say(
+        "reports.compared",
+        page=compared["page"],
+        old=old["snapshot"],
+        then=local(old["as_of"], zone),
+        new=new["snapshot"],
+        now=local(new["as_of"], zone),
+    )
+    yield ""
+    if not compared["changes"]:
+        yield words.say("terminal.nothing_changed")
+    yield from change_lines(compared["changes"], words)
+
+
 def history_lines(life: Document, words: Language, zone: tzinfo) -> Iterator[str]:
     """One initiative's whole life."""
     initiative = life["initiative"]

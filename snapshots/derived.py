@@ -149,7 +149,7 @@ def load(conn: Connection, page: str, *, whole: bool = True) -> tuple[State, Cur
         present, standing = _present(conn, page)
         state = replace(
             state,
-            words=_words(conn, page, row.number),
+            words=words_at(conn, page, row.number),
             present=present,
             departed=_departed(conn, page),
         )
@@ -516,7 +516,8 @@ def _track(row: Row[Any], left_at: datetime | None) -> Track:
     )
 
 
-def _words(conn: Connection, page: str, number: int) -> PageWords | None:
+def words_at(conn: Connection, page: str, number: int) -> PageWords | None:
+    """The page's own words as of a snapshot; None where there was none by then."""
     query = (
         sa.select(snapshots_table.c.words)
         .where(
@@ -580,7 +581,7 @@ def committed_snapshot(
         (row.heading, initiative_of(row.title, row.description, row.links, row.status))
         for row in rows
     ]
-    return _committed(page, capture, _words(conn, page, number), said)
+    return _committed(page, capture, words_at(conn, page, number), said)
 
 
 def _committed(

@@ -16,10 +16,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from monitor.errors import StoreError
 from monitor.model import Change, Initiative, PageWords, Reason
 from snapshots import derived, facts
-from snapshots.derived import initiative_of, title_key
-from snapshots.plain import from_plain
+from snapshots.derived import initiative_of, title_key, words_at
 from snapshots.schema import (
     anchors,
     cursors,
@@ -98,7 +98,9 @@ def show(conn: Connection, page_key: str, as_of: datetime | None = None) -> Show
     row = conn.execute(query.order_by(snapshots.c.number.desc()).limit(1)).first()
     if row is None:
         return None
-    words = _words(conn, page_key, row.number)
+    words = words_at(conn, page_key, row.number)
+    if words is None:
+        raise StoreError(f"Version {row.number} av {row.id} saknar sidans egna ord. Kör rebuild.")
     last, following = _seen(conn, page_key, row.at, as_of)
     return Shown(
         page=row.id,
@@ -111,16 +113,6 @@ def show(conn: Connection, page_key: str, as_of: datetime | None = None) -> Show
         last=last,
         next=following,
     )
-
-
-def _words(conn: Connection, page_key: str, number: int) -> PageWords:
-    query = sa.select(snapshots.c.words).where(
-        snapshots.c.page == page_key,
-        snapshots.c.number <= number,
-        snapshots.c.words.is_not(None),
-    )
-    stored = conn.execute(query.order_by(snapshots.c.number.desc()).limit(1)).scalar_one()
-    return from_plain(PageWords, stored)
 
 
 def _sections(

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from monitor.text import same
 from pipeline.town import editions as town_editions
 from snapshots.database import open_database
 from tests.support import editions
@@ -156,6 +157,33 @@ def test_a_page_is_shown_as_it_stood_at_each_edition(past: Home) -> None:
             title.casefold()[:4] for title in stood
         }
     assert past.run("show", "vision", "--as-of", "2025-12-31").code == 1
+
+
+def test_any_two_moments_are_held_against_each_other(past: Home) -> None:
+    def ids(shown: dict[str, Any]) -> dict[str, Any]:
+        return {one["id"]: one for part in shown["sections"] for one in part["initiatives"]}
+
+    times = [edition.at.isoformat() for edition in HISTORY.editions]
+    for then, later in ((times[0], times[-1]), (times[2], times[5]), (times[1], times[1])):
+        old = past.json("show", "vision", "--as-of", then)
+        new = past.json("show", "vision", "--as-of", later)
+        was, stands = ids(old), ids(new)
+        found = past.json("compare", "vision", then, later)
+        assert found["old"] == {"snapshot": old["snapshot"], "as_of": old["as_of"]}
+        assert found["new"] == {"snapshot": new["snapshot"], "as_of": new["as_of"]}
+        about = {one["initiative"]: one for one in found["changes"] if one["subject"] != "page"}
+        came = {name for name, one in about.items() if {"added", "restored"} & {*one["kinds"]}}
+        left = {name for name, one in about.items() if one["kinds"] == ["removed"]}
+        assert (came, left) == (stands.keys() - was.keys(), was.keys() - stands.keys())
+        for name in was.keys() & stands.keys():
+            for key in ("title", "description"):
+                assert name in about or same(was[name][key], stands[name][key])
+    assert len(past.json("compare", "vision", times[0])["changes"]) > 5
+    assert past.json("compare", "vision", times[1], times[1])["changes"] == []
+    assert "först" in past.refused("compare", "vision", times[3], times[1])
+    assert past.run("compare", "vision", "2025-12-31").code == 1
+    spoken = past.run("compare", "vision", times[0], times[-1]).out
+    assert spoken.startswith("vision: från version 1 ")
 
 
 def test_each_change_is_in_the_life_of_its_initiative(past: Home) -> None:

@@ -175,6 +175,8 @@ def is_swap(left: Face, right: Face) -> bool:
     """
     if not left.title_words.keys() & right.title_words.keys():
         return False
+    if left.title.replace(" ", "") == right.title.replace(" ", ""):
+        return False  # words glued together
     gone = left.title_words.keys() - right.title_words.keys()
     come = right.title_words.keys() - left.title_words.keys()
     if left.text_weight or right.text_weight:

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from monitor.model import Initiative, Link
 
@@ -69,6 +70,11 @@ class Style:
     boilerplate_share: float = 0.15
     """Share of initiatives that end with a sentence that many share."""
     events: tuple[int, int] = (1, 6)
+    odd_share: float = 0.0
+    """Share of edits that are of the rarer, meaner kinds: merged, split, twins edited together, …"""
+
+
+_Look = tuple[str, list[str], list[Link], set[int]]
 
 
 @dataclass(slots=True)
@@ -85,6 +91,13 @@ class _Item:
     touched: bool = False
     last: Initiative | None = None
     paragraphs: set[int] = field(default_factory=set)
+    before: _Look | None = None
+    """What it said before its last odd edit, to go back to."""
+    merged: bool = False
+    """It took in another: taken apart again, it would show that other."""
+
+    def look(self) -> _Look:
+        return self.title, list(self.sentences), list(self.links), set(self.paragraphs)
 
     def shown(self) -> Initiative:
         parts: list[str] = []
@@ -295,7 +308,7 @@ class _Subject:
 
 
 class _Page:
-    def __init__(self, seed: int, style: Style) -> None:
+    def __init__(self, seed: int, style: Style, start: Sequence[Initiative] = ()) -> None:
         self.dice = random.Random(seed)
         self.style = style
         self.words = _Words(self.dice, style.language, self.dice.choice(TOWNS))
@@ -305,20 +318,45 @@ class _Page:
         self._titles: set[str] = set()
         self._boilerplate = _BOILERPLATE[style.language]
         self._common_link = self.link("Läs mer" if style.language == "sv" else "Read more")
-        for _ in range(style.size):
+        self._waiting = self._given(start)
+        if start:
+            self.items = [self._waiting.pop() for _ in range(len(start) * 6 // 7)]
+        for _ in range(0 if start else style.size):
             self.items.append(self.fresh())
         for _ in range(int(style.size * style.twin_share)):
             if twin := self.twin_of_somebody():
                 self.items.append(twin)
 
-    def fresh(self, status: str | None = None) -> _Item:
+    def _given(self, start: Sequence[Initiative]) -> list[_Item]:
+        """A real page's initiatives, shuffled: most stand there, some wait to enter."""
+        items = []
+        for one in start:
+            sentences: list[str] = []
+            breaks = set()
+            for paragraph in filter(None, one.description.split("\n\n")):
+                breaks.add(len(sentences))
+                sentences += re.split(r"(?<=[.!?]) ", paragraph)
+            self._titles.add(one.title.casefold())
+            item = self._item(one.title, sentences, list(one.links), one.status or STATUSES[0])
+            item.paragraphs = breaks
+            items.append(item)
+        self.dice.shuffle(items)
+        return items
+
+    def fresh(self, status: str | None = None, about: _Subject | None = None) -> _Item:
         """An initiative unlike any other: a title of its own and words of its own."""
         dice, style = self.dice, self.style
+        if self._waiting:
+            item = self._waiting.pop()
+            item.status = status or item.status
+            return item
         for _ in range(200):
-            about = self._about()
+            about = about or self._about()
             title = self.words.title(about, style.title_words)
             if title.casefold() not in self._titles:
                 break
+            about = None
+        assert about is not None
         self._titles.add(title.casefold())
         least, most = style.sentences
         number = 0 if dice.random() < style.bare_share else dice.randint(least, most)
@@ -340,11 +378,13 @@ class _Page:
 
     def _about(self) -> _Subject:
         """What an initiative is about: something of its own, or a relative of another's."""
-        own = self.words.subject()
         relatives = [item.about for item in self.items[-40:] if item.about]
         if not relatives or self.dice.random() >= self.style.family_share:
-            return own
-        other = self.dice.choice(relatives)
+            return self.words.subject()
+        return self._relative(self.dice.choice(relatives))
+
+    def _relative(self, other: _Subject) -> _Subject:
+        own = self.words.subject()
         return _Subject(
             things=[own.things[0], other.things[1], own.things[2], other.things[3]],
             places=[other.places[0], own.places[1]],
@@ -396,6 +436,9 @@ class _Page:
     # -- what an editor may do; each says which kinds it was ---------------------------------
 
     def edit(self) -> None:
+        if self.dice.random() < self.style.odd_share:
+            self.dice.choice(self._odd_edits())()
+            return
         weights: list[tuple[float, Callable[[], object]]] = [
             (0.30, self._overhaul),
             (0.10, self._rename),
@@ -538,7 +581,7 @@ class _Page:
         if not self.style.sentences[1]:
             return
         source = self._pick(text=1)
-        if source is None:
+        if source is None or self._has_left(source.title):
             return
         other = self.fresh(self.dice.choice([one for one in STATUSES if one != source.status]))
         if not other.sentences:
@@ -551,7 +594,7 @@ class _Page:
         if not self.style.sentences[1]:
             return
         item = self._pick(text=2)
-        if item is None:
+        if item is None or self._has_left(item.title):
             return
         title = item.title
         self._retouch_title(item)
@@ -560,6 +603,10 @@ class _Page:
             return
         other.title, other.touched = title, True
         self._insert(other)
+
+    def _has_left(self, title: str) -> bool:
+        """Whether one of that title left: who enters by it would be that one, back again."""
+        return any(item.title == title for item in self.departed)
 
     def _enter_twin(self) -> _Item | None:
         """Another of a template, the same but for whom it is; gives whose twin it is."""
@@ -591,6 +638,209 @@ class _Page:
         if source := self._enter_twin():
             self.items.remove(source)
             self.departed.append(source)
+
+    # -- rarer and meaner ----------------------------------------------------------------------
+
+    def _odd_edits(self) -> list[Callable[[], object]]:
+        return [
+            self._merge,
+            self._split,
+            self._edit_twins,
+            self._rival,
+            self._return_changed,
+            self._go_back,
+            self._misspell,
+            self._only_links,
+            self._touch_namesake,
+            self._trade_places,
+            self._borrow_text,
+            self._near_copy,
+            self._reword_link,
+        ]
+
+    def _merge(self) -> None:
+        """One takes in a shorter other: it goes on, the other leaves."""
+        item = self._pick(text=3)
+        others = [o for o in self.items if not o.touched and 0 < len(o.sentences)]
+        others = [o for o in others if item and len(o.sentences) < len(item.sentences)]
+        if item is None or not others:
+            return
+        other = self.dice.choice(others)
+        if self._claim(item, f"{item.title} och {other.title[0].lower()}{other.title[1:]}"):
+            item.sentences += other.sentences
+            item.merged = other.touched = True
+            self.items.remove(other)
+            self.departed.append(other)
+
+    def _split(self) -> None:
+        """What stays keeps its title and the larger part; what is taken out is new."""
+        item = self._pick(text=4)
+        if item is None or item.merged:
+            return
+        half = len(item.sentences) * 3 // 5
+        part = self._item(item.title, item.sentences[half:], [], item.status)
+        part.touched = True
+        self._new_title_from_text(part)
+        if part.title != item.title:
+            item.sentences = item.sentences[:half]
+            item.paragraphs = {place for place in item.paragraphs if place < half}
+            self._insert(part)
+
+    def _edit_twins(self) -> None:
+        """The editor treats both of a template alike, at once."""
+        twins = [item for item in self.items if item.twin and not item.touched]
+        pairs = [
+            (one, other)
+            for one, other in pairwise(sorted(twins, key=lambda item: item.uid))
+            if one.twin == other.twin and len(one.sentences) == len(other.sentences)
+        ]
+        if not pairs:
+            return self._overhaul()
+        pair = self.dice.choice(pairs)
+        roll = self.dice.random()
+        foreign = self._foreign_sentence()
+        status = self.dice.choice(STATUSES)
+        for item in pair:
+            item.touched = True
+            if roll < 0.7:
+                self._claim(item, f"{item.title} {2027 if self.style.language == 'sv' else 2028}")
+            if roll > 0.3 and item.sentences:
+                item.sentences = [*item.sentences, foreign]
+            if 0.2 < roll < 0.8 and item.status != status:
+                item.status = status
+                self.items.remove(item)
+                self._insert(item)
+        return None
+
+    def _rival(self) -> None:
+        """One leaves while another about nearly the same comes in another section: two."""
+        item = self._pick()
+        if item is None:
+            return
+        about = self._relative(item.about) if item.about else None
+        other = self.fresh(self.dice.choice([s for s in STATUSES if s != item.status]), about)
+        other.touched = True
+        self.items.remove(item)
+        self.departed.append(item)
+        self._insert(other)
+
+    def _return_changed(self) -> None:
+        """Back with another title, or a partly new text, in any section."""
+        ready = [item for item in self.departed if not item.touched]
+        if not ready:
+            return self._leave()
+        item = self.dice.choice(ready)
+        self.departed.remove(item)
+        item.touched = True
+        roll = self.dice.random()
+        if roll < 0.4 and len(item.sentences) >= 3:
+            self._new_title_from_text(item)
+        elif roll < 0.8:
+            self._retouch_title(item)
+        if roll > 0.3 and len(item.sentences) >= 3:
+            self._rewrite_part(item)
+        item.status = self.dice.choice(STATUSES)
+        self._insert(item)
+        return None
+
+    def _go_back(self) -> None:
+        """A -> B -> A: first to B, and once there back to A."""
+        ready = [item for item in self.items if item.before and not item.touched]
+        if ready:
+            item = self.dice.choice(ready)
+            item.touched = True
+            assert item.before is not None
+            item.title, item.sentences, item.links, item.paragraphs = item.before
+            item.before = None
+        elif item := self._pick(text=2):
+            item.before = item.look()
+            self._retouch_title(item)
+            self._rewrite_part(item)
+
+    def _misspell(self) -> None:
+        """Letters lost, doubled or exchanged, words glued together: in title and text."""
+        item = self._pick()
+        if item is None:
+            return
+        title = self._slip(item.title)
+        self._claim(item, title)
+        if item.sentences and self.dice.random() < 0.7:
+            place = self.dice.randrange(len(item.sentences))
+            item.sentences[place] = self._slip(item.sentences[place])
+
+    def _slip(self, text: str) -> str:
+        dice = self.dice
+        if " " in text and dice.random() < 0.4:
+            at = dice.choice([m.start() for m in re.finditer(" ", text)])
+            return text[:at] + text[at + 1 :]
+        at = dice.choice([m.start() for m in re.finditer(r"[^\W\d_]", text)])
+        return dice.choice((text[:at] + text[at + 1 :], text[:at] + text[at] + text[at:]))
+
+    def _only_links(self) -> None:
+        """One comes that is a title and links."""
+        item = self.fresh()
+        item.sentences, item.paragraphs, item.touched = [], set(), True
+        item.links = item.links or [self.link(item.title)]
+        self._insert(item)
+
+    def _touch_namesake(self) -> None:
+        """Of two with one title, in two sections, one leaves or is rewritten."""
+        by_title: dict[str, list[_Item]] = {}
+        for item in self.items:
+            by_title.setdefault(item.title, []).append(item)
+        pairs = [pair for pair in by_title.values() if len(pair) > 1]
+        pairs = [pair for pair in pairs if not any(item.touched for item in pair)]
+        if not pairs:
+            return self._enter_namesake()
+        item = self.dice.choice(self.dice.choice(pairs))
+        item.touched = True
+        if self.dice.random() < 0.5:
+            self.items.remove(item)
+            self.departed.append(item)
+        elif item.sentences:
+            self._rewrite_part(item)
+        return None
+
+    def _trade_places(self) -> None:
+        """Two change sections with one another."""
+        item = self._pick()
+        others = [o for o in self.items if not o.touched and item and o.status != item.status]
+        if item is None or not others:
+            return
+        other = self.dice.choice(others)
+        other.touched = True
+        item.status, other.status = other.status, item.status
+        here, there = self.items.index(item), self.items.index(other)
+        self.items[here], self.items[there] = other, item
+
+    def _borrow_text(self) -> None:
+        """Under its own title, and perhaps moved: the sentences of another, in another order."""
+        item = self._pick(text=1)
+        others = [o for o in self.items if o is not item and len(o.sentences) >= 2]
+        if item is None or not others:
+            return
+        item.sentences = list(self.dice.choice(others).sentences)
+        self.dice.shuffle(item.sentences)
+        item.paragraphs = set()
+        if self.dice.random() < 0.5:
+            self._change_status(item)
+
+    def _near_copy(self) -> None:
+        """A new one made from the text of another, which stays as it was."""
+        source = self._pick(text=2)
+        if source is None:
+            return
+        copy = self.fresh()
+        copy.sentences = [*source.sentences[:-1], self._foreign_sentence()]
+        copy.paragraphs, copy.touched = set(), True
+        self._insert(copy)
+
+    def _reword_link(self) -> None:
+        """Other words on the same link, and a new title."""
+        if item := self._pick():
+            self._retouch_title(item)
+            if item.links:
+                item.links = [replace(item.links[0], text=item.title)]
 
     # -- the strokes edits are made of ---------------------------------------------------------
 
@@ -760,9 +1010,14 @@ def _event(before: Initiative, after: Initiative) -> Event | None:
     return Event(frozenset(kinds), before.title, after.title, before.status, after.status)
 
 
-def make_history(seed: int, style: Style, editions: int = 8) -> History:
-    """One page's history. The same seed and style give the same history."""
-    page = _Page(seed, style)
+def make_history(
+    seed: int, style: Style, editions: int = 8, start: Sequence[Initiative] = ()
+) -> History:
+    """One page's history. The same seed, style and start give the same history.
+
+    `start`: a page's initiatives to begin with, instead of invented ones.
+    """
+    page = _Page(seed, style, start)
     dice = page.dice
     at = datetime(2026, 1, 5, 7, tzinfo=UTC)
     made = [Edition(at, *_show(page, dice), ())]

@@ -136,12 +136,26 @@ def title_likeness(left: Face, right: Face) -> float:
     if left.title == right.title:
         return 1.0
     letters = max(0.0, fuzz.ratio(left.title, right.title) / 50.0 - 1.0)
+    if letters < 0.8:
+        letters = min(letters, _letters_in_common(left, right))
     if not left.title_weight or not right.title_weight:
         return letters
     shared = _shared(left.title_words, right.title_words)
     dice = 2 * shared / (left.title_weight + right.title_weight)
     within = shared / min(left.title_weight, right.title_weight)
     return min(0.97, max(letters, dice, 0.8 * within))
+
+
+def _letters_in_common(left: Face, right: Face) -> float:
+    """Like words in common by weight, where a word nearly as another counts in part."""
+    mine, yours = left.title_words, right.title_words
+    rest = [word for word in yours if word not in mine and not word.isdigit()]
+    shared = _shared(mine, yours)
+    for word, weight in mine.items():
+        if word not in yours and not word.isdigit() and rest:
+            best = max(fuzz.ratio(word, other) for other in rest)
+            shared += weight * max(0.0, best / 50.0 - 1.0)
+    return 2 * shared / (left.title_weight + right.title_weight or 1.0)
 
 
 def text_likeness(left: Face, right: Face) -> tuple[float | None, float, float]:
@@ -181,8 +195,9 @@ def is_swap(left: Face, right: Face) -> bool:
     come = right.title_words.keys() - left.title_words.keys()
     if left.text_weight or right.text_weight:
         lost, won = _surplus(left, right), _surplus(right, left)
+        whole = len(gone) == len(come) == 1
         gone, come = gone & lost, come & won
-        if len(lost | won) > 3 * len(gone | come):
+        if not (whole and gone and come) and len(lost | won) > 3 * len(gone | come):
             return False
     return bool(gone and come) and all(fuzz.ratio(old, new) < 60 for old in gone for new in come)
 

@@ -71,7 +71,7 @@ class Style:
     """Share of initiatives that end with a sentence that many share."""
     events: tuple[int, int] = (1, 6)
     odd_share: float = 0.0
-    """Share of edits that are of the rarer, meaner kinds: merged, split, twins edited together, …"""
+    """Share of edits of the rarer, meaner kinds: merged, split, twins edited together, …"""
 
 
 _Look = tuple[str, list[str], list[Link], set[int]]
@@ -661,7 +661,7 @@ class _Page:
     def _merge(self) -> None:
         """One takes in a shorter other: it goes on, the other leaves."""
         item = self._pick(text=3)
-        others = [o for o in self.items if not o.touched and 0 < len(o.sentences)]
+        others = [o for o in self.items if not o.touched and len(o.sentences) > 0]
         others = [o for o in others if item and len(o.sentences) < len(item.sentences)]
         if item is None or not others:
             return
@@ -752,10 +752,10 @@ class _Page:
             assert item.before is not None
             item.title, item.sentences, item.links, item.paragraphs = item.before
             item.before = None
-        elif item := self._pick(text=2):
-            item.before = item.look()
-            self._retouch_title(item)
-            self._rewrite_part(item)
+        elif other := self._pick(text=2):
+            other.before = other.look()
+            self._retouch_title(other)
+            self._rewrite_part(other)
 
     def _misspell(self) -> None:
         """Letters lost, doubled or exchanged, words glued together: in title and text."""

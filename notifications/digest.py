@@ -146,9 +146,7 @@ def _netted(tellings: Sequence[Telling]) -> Iterator[Entry]:
         chains.setdefault((telling.page.id, subject), []).append(telling)
     for chain in chains.values():
         late = any(one.cause == "late" or one.change.get("late") for one in chain)
-        net = _told(chain[0].change)
-        for telling in chain[1:]:
-            net = _composed(net, telling.change)
+        net = _net([telling.change for telling in chain])
         group = "back" if net.get("returned") else _group_of(net)
         yield Entry(group, (net,), (chain[-1].page,), late)
 
@@ -169,47 +167,59 @@ def _told(change: Mapping[str, Any]) -> Document:
     return {**change, "pages": pages, "ids": list(change.get("ids") or [change["id"]])}
 
 
-def _composed(first: Document, then: Mapping[str, Any]) -> Document:
-    """Two changes of one thing on one page, one after the other, as one."""
+def _net(chain: Sequence[Mapping[str, Any]]) -> Document:
+    """What happened to one thing on one page, one change after the other, as one change: from what
+    was there before the first to what is there after the last. `returned`: the same, or nothing."""
+    first, last = chain[0], chain[-1]
     net: Document = {
-        **_told(then),
-        "ids": [*first["ids"], *_told(then)["ids"]],
+        **_told(last),
+        "ids": [one for change in chain for one in _told(change)["ids"]],
         "after": first["after"],
         "old_snapshot": first["old_snapshot"],
     }
-    if then["subject"] == "page":
-        net["text"] = {"old": first["text"]["old"], "new": then["text"]["new"]}
+    if len(chain) == 1:
+        return net
+    if last["subject"] == "page":
+        net["text"] = {"old": first["text"]["old"], "new": last["text"]["new"]}
         if same_key(net["text"]["old"] or "") == same_key(net["text"]["new"] or ""):
             net["returned"] = True
         return net
-    net["certainty"] = min(first["certainty"], then["certainty"])
-    was = _CAME.isdisjoint(first["kinds"])
-    stays = "removed" not in then["kinds"]
+    was, stays = _CAME.isdisjoint(first["kinds"]), "removed" not in last["kinds"]
     for side in _SIDES:
-        old = first[side]["old"] if was else None
-        net[side] = {"old": old, "new": then[side]["new"] if stays else None}
-    if was and stays:
-        kinds = _different(net)
-        if "removed" in first["kinds"] and not kinds:
-            net["kinds"], net["returned"] = ["restored"], True
-        elif not kinds:
-            seen = {*first["kinds"], *then["kinds"]}
-            net["kinds"] = [kind for kind in KINDS if kind in seen]
-            net["returned"] = True
-        else:
-            net["kinds"] = kinds
-    elif was:
-        net["kinds"] = ["removed"]
-    elif stays:
+        net[side] = {"old": first[side]["old"], "new": last[side]["new"]}
+    net["certainty"] = min(change["certainty"] for change in chain)
+    net["kinds"] = _net_kinds(chain, net) if was and stays else ["removed"]
+    if stays and not was:
         net["kinds"] = list(first["kinds"])
-    else:  # came and went: what it was is all there is to say
-        net["kinds"], net["returned"] = ["removed"], True
+    elif stays:
+        net["returned"] = not _different(net)
+    elif not was:  # came and went: what it was is all there is to say
+        net["returned"] = True
         for side in _SIDES:
-            net[side] = {"old": then[side]["old"], "new": None}
-    touched = {*first["signals"], *then["signals"]} if "reworded" in net["kinds"] else set()
-    order = [*first["signals"], *then["signals"]]
-    net["signals"] = sorted(touched, key=order.index)
+            net[side]["old"] = last[side]["old"]
+    net["signals"] = _net_signals(chain) if "reworded" in net["kinds"] else []
+    if not net.get("returned"):
+        net.pop("returned", None)
     return net
+
+
+def _net_kinds(chain: Sequence[Mapping[str, Any]], net: Mapping[str, Any]) -> list[str]:
+    """The kinds of a thing that was there and is: what differs; else what was undone."""
+    seen = {kind for change in chain for kind in change["kinds"]}
+    if different := _different(net):
+        return different
+    return ["restored"] if "removed" in seen else [kind for kind in KINDS if kind in seen]
+
+
+def _net_signals(chain: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the rewordings touched since the text last read as it did at first."""
+    before = same_key(chain[0]["description"]["old"] or "")
+    touched: list[str] = []
+    for change in chain:
+        touched += change["signals"]
+        if same_key(change["description"]["new"] or "") == before:
+            touched = []
+    return list(dict.fromkeys(touched))
 
 
 def _different(net: Mapping[str, Any]) -> list[str]:

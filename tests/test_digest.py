@@ -75,6 +75,19 @@ def test_what_comes_and_goes_is_one_line() -> None:
     assert entry.title == "Laddplatser vid torget"
 
 
+def test_what_comes_goes_and_comes_again_is_new_and_what_leaves_twice_has_left() -> None:
+    came = change(None, PLANNED)
+    went = change(PLANNED, None, number=3, at=START + HOUR)
+    again = change(None, BUILT, number=4, at=START + 2 * HOUR, restored=True)
+    (new,) = gathered(came, went, again)
+    assert (new.group, new.change["kinds"]) == ("added", ["added"])
+    assert new.change["title"] == {"old": None, "new": PLANNED["title"]}
+    left = change(BUILT, None, number=5, at=START + 3 * HOUR)
+    (gone,) = gathered(went, again, left)
+    assert (gone.group, gone.change["kinds"]) == ("removed", ["removed"])
+    assert gone.change["status"] == {"old": "developing", "new": None}
+
+
 def test_what_leaves_and_is_back_the_same_is_one_line() -> None:
     gone = change(PLANNED, None)
     (same,) = gathered(gone, change(None, PLANNED, number=3, at=START + HOUR, restored=True))

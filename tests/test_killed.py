@@ -13,17 +13,21 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from standardwebhooks.webhooks import Webhook
 
 from snapshots.database import open_database
 from snapshots.schema import deliveries, messages, tellings
+from tests.support.hooks import SECRET, Hook
 from tests.support.mail import MailHost
 from tests.support.teller import OWN_STEPS, TO
+from tests.support.web import Asked, Served
 
 CHANGES = 3
 
 
-def teller(url: str, host: MailHost, number: int, hold: str = "") -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.support.teller", url, str(host.port), str(number), hold]
+def teller(url: str, to: MailHost | Hook, number: int, hold: str = "") -> subprocess.Popen[str]:
+    place = str(to.port) if isinstance(to, MailHost) else to.url("/krok")
+    command = [sys.executable, "-m", "tests.support.teller", url, place, str(number), hold]
     root = Path(__file__).parents[1]
     return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
 
@@ -35,15 +39,15 @@ def kill(program: subprocess.Popen[str]) -> None:
         program.stdout.close()
 
 
-def finish(url: str, host: MailHost, number: int) -> None:
-    program = teller(url, host, number)
+def finish(url: str, to: MailHost | Hook, number: int) -> None:
+    program = teller(url, to, number)
     assert program.wait(100) == 0
     if program.stdout:
         program.stdout.close()
 
 
-def proof(url: str, host: MailHost, number: int) -> Counter[str]:
-    """Everything was told, once, and arrived; returns how often each Message-ID came."""
+def proof(url: str, to: MailHost | Hook, number: int) -> Counter[str]:
+    """Everything was told, once, and arrived; returns how often each id came."""
     database = open_database(url)
     with database.read() as conn:
         told = conn.execute(sa.select(tellings.c.change, tellings.c.message)).all()
@@ -56,9 +60,16 @@ def proof(url: str, host: MailHost, number: int) -> Counter[str]:
     )
     assert in_messages == Counter(change for change, _ in told)
     assert {state for _, state in states} == {"sent"}
-    assert len(states) == len(kept) * len(TO)
-    came = Counter(mail.id for mail in host.mails)
-    assert set(came) == {f"<{delivery}@granvik.example>" for delivery, _ in states}
+    if isinstance(to, MailHost):
+        assert len(states) == len(kept) * len(TO)
+        came = Counter(mail.id for mail in to.mails)
+        assert set(came) == {f"<{delivery}@granvik.example>" for delivery, _ in states}
+        return came
+    assert len(states) == len(kept)
+    came = Counter(to.ids)
+    assert set(came) == {delivery for delivery, _ in states}
+    bodies = {(asked.headers["webhook-id"], asked.body) for asked in to.log}
+    assert len(bodies) == len(came), "what comes again is the same"
     return came
 
 
@@ -99,25 +110,60 @@ def test_killed_in_the_middle_of_a_mail_nothing_is_lost(tmp_path: Path, step: st
         assert max(came.values()) == (2 if step in ("SENT", "END") else 1)
 
 
+@pytest.mark.parametrize("step", ["formed", "claimed", "sent"])
+def test_killed_around_a_webhook_nothing_is_lost(tmp_path: Path, step: str) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    with Hook(204) as hook:
+        program = teller(url, hook, CHANGES, step)
+        assert program.stdout
+        assert program.stdout.readline().strip() == step
+        kill(program)
+        finish(url, hook, CHANGES)
+        came = proof(url, hook, CHANGES)
+        assert max(came.values()) == (2 if step == "sent" else 1)
+
+
+def test_killed_while_a_webhook_is_answered_it_comes_again_under_its_id(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    victims: list[subprocess.Popen[str]] = []
+
+    def answer(asked: Asked) -> Served:
+        Webhook(SECRET).verify(asked.body, dict(asked.headers))
+        if victims:
+            kill(victims.pop())
+        return Served(b"", 204)
+
+    with Hook(answer) as hook:
+        program = teller(url, hook, CHANGES)
+        victims.append(program)
+        assert program.wait(60) == -signal.SIGKILL
+        finish(url, hook, CHANGES)
+        came = proof(url, hook, CHANGES)
+        assert sorted(came.values())[-2:] == [1, 2]
+
+
 @pytest.mark.slow
-def test_killed_200_times_at_random_nothing_is_lost(tmp_path: Path) -> None:
+@pytest.mark.parametrize("channel", ["mail", "webhook"])
+def test_killed_200_times_at_random_nothing_is_lost(tmp_path: Path, channel: str) -> None:
     dice = random.Random(7)
     url = f"sqlite:///{tmp_path / 'store.db'}"
     rounds, number = 200, 4000
-    with MailHost() as host:
+    with MailHost() if channel == "mail" else Hook(204) as to:
         for _ in range(rounds):
-            before = len(host.log)
-            program = teller(url, host, number)
+            before = len(to.log)
+            program = teller(url, to, number)
             deadline = time.monotonic() + 20
-            while len(host.log) == before and time.monotonic() < deadline:
+            while len(to.log) == before and time.monotonic() < deadline:
                 time.sleep(0.005)
             time.sleep(dice.random() * 0.15)
             kill(program)
         with_all = _told(url)
-        finish(url, host, with_all)
-        came = proof(url, host, with_all)
+        finish(url, to, with_all)
+        came = proof(url, to, with_all)
     again = sum(times - 1 for times in came.values())
-    print(f"{rounds} kills, {with_all} changes, {len(came)} mails, {again} repeated, same id")
+    print(
+        f"{rounds} kills, {with_all} changes, {len(came)} deliveries, {again} came again, same id"
+    )
     assert max(came.values()) <= 3
 
 

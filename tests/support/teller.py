@@ -1,7 +1,8 @@
-"""A program that tells and delivers until killed: `python -m tests.support.teller URL PORT N STEP`.
+"""A program that tells and delivers until killed: `python -m tests.support.teller URL TO N STEP`.
 
-It makes change after change due, N in all over every run, and delivers each by mail. With STEP it
-stops for ever at a step of its own, so that a test can kill it exactly there.
+It makes change after change due, N in all over every run, and delivers each: by mail where TO is a
+port, as a signed webhook where it is an address. With STEP it stops for ever at a step of its own,
+so that a test can kill it exactly there.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import sqlalchemy as sa
 from notifications import outbox
 from notifications.channels import Letterhead
 from notifications.email import EmailChannel, MailServer
+from notifications.webhook import Endpoint, WebhookChannel
+from pipeline import deliver as delivering
 from pipeline.deliver import PostOffice, deliver
 from pipeline.tell import sync_subscribers, tell
 from snapshots.database import Database, open_database
 from snapshots.schema import tellings
-from tests.support.telling import CARE, SENDER, by_mail, change, initiative
+from tests.support.hooks import SECRET, poster
+from tests.support.telling import CARE, SENDER, by_hook, by_mail, change, initiative
 
 TO = ("kim@granvik.example", "eva@granvik.example")
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
@@ -38,13 +42,21 @@ def hold(step: str, wanted: str) -> None:
         time.sleep(600)
 
 
-def run(database: Database, port: int, number: int, held_at: str) -> None:
-    subscription = by_mail(*TO)
-    server = MailServer("127.0.0.1", port, SENDER, security="none")
+def office_for(to: str) -> PostOffice:
+    """A post office with one subscription, by mail or by webhook."""
     letterhead = Letterhead(STOCKHOLM)
-    office = PostOffice(
-        (subscription,), {"email": EmailChannel(server, letterhead)}, letterhead, STOCKHOLM
-    )
+    if to.isdecimal():
+        server = MailServer("127.0.0.1", int(to), SENDER, security="none")
+        mail = EmailChannel(server, letterhead)
+        return PostOffice((by_mail(*TO),), {"email": mail}, letterhead, STOCKHOLM)
+    hook = by_hook(to)
+    channel = WebhookChannel({hook.id: Endpoint(to, (SECRET,))}, poster())
+    return PostOffice((hook,), {"webhook": channel}, letterhead, STOCKHOLM)
+
+
+def run(database: Database, to: str, number: int, held_at: str) -> None:
+    office = office_for(to)
+    (subscription,) = office.subscriptions
     _watch_steps(held_at)
     with database.write() as conn:
         sync_subscribers(conn, [subscription], now())
@@ -63,8 +75,7 @@ def run(database: Database, port: int, number: int, held_at: str) -> None:
 
 def _watch_steps(held_at: str) -> None:
     """Holds at the steps inside `deliver`, between its transactions."""
-    channel = EmailChannel
-    claim, settle, send = outbox.claim, outbox.settle_sent, channel.send
+    claim, settle, send = outbox.claim, outbox.settle_sent, delivering._sent
     begun: list[object] = []
 
     def claiming(*args, **more):  # type: ignore[no-untyped-def]
@@ -73,9 +84,9 @@ def _watch_steps(held_at: str) -> None:
         begun.append(found)
         return found
 
-    def sending(self, delivery):  # type: ignore[no-untyped-def]
+    def sending(*args):  # type: ignore[no-untyped-def]
         hold("claimed", held_at)
-        receipt = send(self, delivery)
+        receipt = send(*args)
         hold("sent", held_at)
         return receipt
 
@@ -83,11 +94,9 @@ def _watch_steps(held_at: str) -> None:
         settle(*args, **more)
         hold("settling", held_at)
 
-    outbox.claim, outbox.settle_sent = claiming, settling
-    channel.send = sending  # type: ignore[method-assign]
+    outbox.claim, outbox.settle_sent, delivering._sent = claiming, settling, sending
 
 
 if __name__ == "__main__":
-    url, port, number, *rest = sys.argv[1:]
-    opened = open_database(url)
-    run(opened, int(port), int(number), rest[0] if rest else "")
+    url, to, number, *rest = sys.argv[1:]
+    run(open_database(url), to, int(number), rest[0] if rest else "")

@@ -16,6 +16,7 @@ from settings import PageSettings, Settings, fetch_rules, secret
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from notifications.email import MailServer
     from pipeline.deliver import PostOffice
     from snapshots.database import Database
     from snapshots.watch import WatchedPage
@@ -142,30 +143,35 @@ def look_out(installation: Installation, *, holder: str) -> World:
 
 def open_post_office(installation: Installation, world: World, *, holder: str) -> PostOffice:
     """The channels of every configured subscription. Asks the environment for their secrets."""
-    from notifications.email import MailServer
     from pipeline.deliver import post_office
 
     settings = installation.settings
-    mail = None
-    if settings.email is not None:
-        email = settings.email
-        mail = MailServer(
-            host=email.host,
-            port=email.port,
-            sender=email.sender,
-            security=email.security,
-            username=email.username,
-            password=secret(settings, email, "password_env") if email.password_env else "",
-            reply_to=email.reply_to,
-            ca_file=str(settings.fetch.ca_file or ""),
-        )
     return post_office(
         settings.subscriptions,
         zone=settings.zone,
-        mail=mail,
+        mail=mail_server(settings) if settings.email else None,
         poster=world.fetcher,
         secrets=lambda one, name: secret(settings, one, name),
         public_url=settings.web.public_url,
+    )
+
+
+def mail_server(settings: Settings) -> MailServer:
+    """The configured mail server, with its password. ConfigurationError where there is none."""
+    from notifications.email import MailServer
+
+    email = settings.email
+    if email is None:
+        raise ConfigurationError(f"{settings.path}: email: tabellen saknas; lägg till den")
+    return MailServer(
+        host=email.host,
+        port=email.port,
+        sender=email.sender,
+        security=email.security,
+        username=email.username,
+        password=secret(settings, email, "password_env") if email.password_env else "",
+        reply_to=email.reply_to,
+        ca_file=str(settings.fetch.ca_file or ""),
     )
 
 

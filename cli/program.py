@@ -55,6 +55,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("replay", "cli.telling", "köa ändringar från förr för en ny prenumeration"),
     Entry("quarantine", "cli.deciding", "det som väntar på granskning"),
     Entry("decide", "cli.deciding", "rätta vem som är vem"),
+    Entry("doctor", "cli.doctor", "pröva varje del på riktigt, och säg vad som hjälper"),
     Entry("rebuild", "cli.keeping", "härled allt igen ur det som är sparat"),
     Entry("verify", "cli.storing", "pröva att allt som är sparat håller"),
     Entry("backup", "cli.storing", "kopiera lagret till en fil"),

@@ -237,6 +237,14 @@ class Fetcher:
         """Asks an address that is a secret, once: guarded, as `post` is, with a bare GET."""
         return self._door.call("GET", url, b"", {}, timeout_seconds)
 
+    def reach(self, url: str, timeout_seconds: float = 10.0) -> None:
+        """Connects to where `post` would, up to trusted TLS, and hangs up: nothing is asked.
+
+        By a proxy nothing is tried but that the address may be used. Raises FetchError, whose text
+        names the host only.
+        """
+        self._door.reach(url, timeout_seconds)
+
     def _robots_elsewhere(self, address: WebAddress) -> RobotsText:
         kept = self._robots.get(address.host_key)
         if kept is None or self._door.clock() >= kept.good_until:
@@ -332,6 +340,11 @@ class _Door:
                 bytes(start),
                 retry_after(reply.values(b"retry-after"), self.clock()),
             )
+
+    def reach(self, url: str, timeout_seconds: float) -> None:
+        from monitor.transport import Leash
+
+        self.client.reach(self._judge_secret(url), Leash(timeout_seconds, _OVERHEAD_BYTES))
 
     def _judge_secret(self, url: str) -> WebAddress:
         """Like `judge`, but the refusal of an address that can't be read does not show it."""

@@ -553,9 +553,9 @@ class Transport(httpx.BaseTransport):
             "keepalive_expiry": KEEP_ALIVE_SECONDS,
             "http2": True,
         }
-        self._direct = _Pool(
-            network_backend=_Backend(guard, resolve, self._leash, self._sockets), **settings
-        )
+        self._tls: ssl.SSLContext = settings["ssl_context"]
+        self._backend = _Backend(guard, resolve, self._leash, self._sockets)
+        self._direct = _Pool(network_backend=self._backend, **settings)
         self._proxied: _Pool | None = None
         if proxy:
             self._proxied = _Pool(
@@ -586,6 +586,17 @@ class Transport(httpx.BaseTransport):
         if self.goes_by_proxy(address):
             self._guard.check(url, by_proxy=True)
         return address
+
+    def reach(self, address: WebAddress) -> None:
+        """Connect, up to trusted TLS, and hang up; nothing at all where it goes by the proxy."""
+        if self.goes_by_proxy(address):
+            return
+        stream = self._backend.connect_tcp(address.host, address.port)
+        try:
+            if address.scheme == "https":
+                stream = stream.start_tls(self._tls, address.host)
+        finally:
+            stream.close()
 
     def hold(self, leash: Leash | None) -> None:
         """This thread's exchange goes by this leash; without one, its streams do nothing."""
@@ -724,6 +735,16 @@ class Client:
     def judge(self, url: str) -> WebAddress:
         """The URL read and judged for the door it will go through, or AskOperator."""
         return self._transport.judge(url)
+
+    def reach(self, address: WebAddress, leash: Leash) -> None:
+        """Connect to where a request would go, within a leash. Raises FetchError only."""
+        self._transport.hold(leash)
+        try:
+            self._transport.reach(address)
+        except Exception as error:
+            raise self._trouble(error, address.host_key, leash) from error
+        finally:
+            self._transport.hold(None)
 
     @contextlib.contextmanager
     def send(self, request: Request, leash: Leash) -> Iterator[Reply]:

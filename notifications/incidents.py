@@ -198,7 +198,9 @@ MENDS: Final[Mapping[str, str]] = {
     "http_status": "Öppna sidan i en webbläsare, och säg till den som sköter webbplatsen.",
     "gone": "Sidan finns inte kvar: leta upp dess nya adress och ändra url i konfigurationen.",
     "robots": "robots.txt säger nej: be den som sköter webbplatsen att släppa in Visionsvakt.",
-    "robots_unreachable": "robots.txt svarar med fel: säg till den som sköter webbplatsen.",
+    "robots_unreachable": (
+        "Se efter att maskinen når webbplatsen; svarar robots.txt med fel, säg till där."
+    ),
     "refused_address": "Hör adressen till det egna nätet: lägg den i fetch.allow_private.",
     "too_large": "Är sidan verkligen så stor: höj fetch.max_bytes.",
     "empty_body": "Sidan är tom: säg till den som sköter webbplatsen.",

@@ -575,6 +575,16 @@ def _note(message: Message, reader: Reader) -> View:
     )
 
 
+def _test(message: Message, reader: Reader) -> View:
+    words = reader.words
+    return View(
+        lang=words.code,
+        subject=words.say("trial.subject"),
+        heading=words.say("trial.heading"),
+        lead=(message.payload["text"],),
+    )
+
+
 def _blind(message: Message, reader: Reader) -> View:
     words, payload = reader.words, message.payload
     page, over = _page(payload["page"]), payload.get("until") is not None
@@ -599,6 +609,7 @@ _VIEWS: Final = {
     "incident": _incident,
     "blind": _blind,
     "note": _note,
+    "test": _test,
 }
 
 

@@ -267,7 +267,8 @@ def by_hook(url: str, id: str = "intranat", digest: str = "immediate", **more: A
 
 def mail(port: int, **more: Any) -> str:
     server = {"host": "127.0.0.1", "port": port, "security": "none"}
-    return table("[email]", **server, **{"from": "Visionsvakt <v@granvik.example>", **more})
+    sender = {"from": "Visionsvakt <v@granvik.example>"}
+    return table("[email]", **{**server, **sender, **more})
 
 
 # --------------------------------------------------------------------------------- a small page

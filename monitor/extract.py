@@ -100,7 +100,6 @@ class Page:
 
     def __init__(self, outline: Outline, profile: Profile, known: Sequence[Initiative]) -> None:
         self.outline = outline
-        self.blocks = outline.blocks
         self.profile = profile
         self.known = known
         self.rises = [block.rise for block in outline.blocks]
@@ -115,6 +114,12 @@ class Page:
     def _settle(self, surveyed: Survey) -> None:
         self.survey = surveyed
         self.quiet = surveyed.quiet
+        self.blocks = self.outline.blocks
+        if surveyed.trimmed:
+            self.blocks = self.blocks.copy()
+            for number, text in surveyed.trimmed.items():
+                plain = self.blocks[number]._replace(text=text, lead=None, tail=None)
+                self.blocks[number] = plain
         self.stop = self._end_of_content()
         self.title, self.start = self._title()
         self.known_blocks = self._known_blocks()
@@ -382,10 +387,6 @@ class Page:
             rest = block.lead.rest.lstrip(" \n:–—-.,").strip()
             if rest:
                 paragraphs.append(rest)
-        elif unit.title in self.survey.badges:
-            title = self.survey.badges[unit.title][1]
-        elif block.tail is not None and is_control(block.tail.text):
-            title = block.tail.rest
         if "\n" in title:
             title = title.replace("\n", " ")
         if title[:1] in _BULLETS:
@@ -412,7 +413,7 @@ class Page:
     def _status(self, unit: Unit) -> str | None:
         if unit.title in self.survey.badges:
             self.labels_used += 1
-            return self.profile.sections[self.survey.badges[unit.title][0]].status
+            return self.profile.sections[self.survey.badges[unit.title]].status
         for number in unit.quiet:
             label = self.survey.labels.get(number)
             if isinstance(label, int):
@@ -499,7 +500,7 @@ class _Ordinals:
             text = block.lead.text if unit.lead and block.lead is not None else _spaced(block)
             found = ordinal(text) if text[:1] in _ORDINAL_BEGINS else None
             numbers.append(found.number if found and found.rest else None)
-            bare = bare or (found is not None and found.bare and text == block.text)
+            bare = bare or (found is not None and found.bare and text in block.text)
         if bare and numbers[0] not in (1, before + 1):
             numbers = []
         steps = sum(

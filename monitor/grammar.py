@@ -127,7 +127,7 @@ def parse(span: Span, learned: Sequence[tuple[Pattern, bool]], known: frozenset[
         results.append(found)
         if found.cost <= 0.02 and len(found.units) >= 3 and not _coarse(found):
             break
-    return _choose(results)
+    return _choose(span, results)
 
 
 def agree(spans: Sequence[Span], found: Sequence[Parse]) -> list[Parse]:
@@ -193,15 +193,22 @@ def _both(spans: Sequence[Span], found: Sequence[Parse]) -> Iterable[tuple[Span,
     return zip(spans, found, strict=True)
 
 
-def _choose(results: Sequence[Parse]) -> Parse:
+def _choose(span: Span, results: Sequence[Parse]) -> Parse:
     if not results:
         return NOTHING
     best = min(results, key=lambda found: (found.cost, -len(found.units)))
     for found in results:
         finer = len(found.units) >= 1.3 * len(best.units) and not found.flat
-        if finer and found.cost <= best.cost + 0.35 and _full(found) and best.flat:
+        near = finer and best.flat and found.cost <= best.cost + 0.35
+        if near and _full(found) and not _is_mixed(span, found):
             best = found
     return best
+
+
+def _is_mixed(span: Span, found: Parse) -> bool:
+    """Whether titles and sentences take turns: texts of the units that the flat cut has."""
+    sentences = sum(is_sentence(span.blocks[u.title].text) for u in found.units if not u.lead)
+    return 3 * sentences > len(found.units) and 10 * sentences < 9 * len(found.units)
 
 
 def _full(found: Parse) -> bool:
@@ -258,13 +265,20 @@ def _tails(span: Span) -> Iterable[Pattern]:
 
 def _by_drop(span: Span, look: str, numbers: Sequence[int]) -> Iterable[Pattern]:
     yield Pattern(look, 0)
-    # The section's first block begins its list, too: that tells it from others only if they are
-    # nothing but a paragraph of their own.
+    # The section's first block begins its list, too: that tells it from the others only where
+    # these are texts beside it.
     drops = {_drop(span, number) for number in numbers[1:]}
-    if max(drops, default=0) <= 1:
+    if max(drops, default=0) <= 1 and _are_texts(span, numbers):
         drops.update(_drop(span, number) for number in numbers[:1])
     for drop in sorted(drops)[1:4]:
         yield Pattern(look, drop)
+
+
+def _are_texts(span: Span, numbers: Sequence[int]) -> bool:
+    """Whether what looks like a section's first block are its texts rather than further titles."""
+    if len(numbers) < 2 or any(is_sentence(span.blocks[n].text) for n in numbers[1:]):
+        return True
+    return _row_around(span, numbers[0]) == _row_around(span, numbers[1]) >= 0
 
 
 def _drop(span: Span, number: int) -> int:
@@ -439,7 +453,7 @@ def _give_up(first: int, inside: list[list[int]], beside: list[list[int]]) -> No
 
 def _is_flat(span: Span, titles: Sequence[int], reach: _Reach, pattern: Pattern) -> bool:
     def count(rows: Sequence[Sequence[int]]) -> int:
-        return sum(1 for row in rows if any(n not in span.quiet for n in row))
+        return sum(1 for row in rows if any(n not in span.quiet or n in span.labels for n in row))
 
     next_to = count(reach.beside)
     if next_to == 0:
@@ -559,6 +573,8 @@ def _has_titles_inside(span: Span, unit: Unit, depth: int, marked: bool) -> bool
     """
     own = span.blocks[unit.title].look
     if own.rsplit("/", 1)[-1] in _BOLD:
+        if any(_begins_with(span.blocks[n], own) for n in unit.after):
+            return True
         own = ""  # bold that was never closed covers the texts, too
     for n in unit.after:
         look = span.blocks[n].look

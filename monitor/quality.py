@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitor.grammar import is_long_sentence
+from monitor.grammar import is_long_sentence, is_sentence
 from monitor.model import Figures, Initiative, PageWords, Profile, Reading, Reason
 from monitor.text import same, same_key
 
@@ -35,6 +35,7 @@ SECTION_CHANGED_AT_LEAST = 8
 TEXT_SHARE = 0.45
 """The page's text may not shrink below this share of the usual, where that was real text."""
 TEXT_AT_LEAST = 1500
+TITLES_LOST_AT_LEAST = 3
 SAME_TITLE_AT_LEAST = 4
 """So many initiatives with one title, and more than half of all, have none of their own."""
 UNCLAIMED_SHARE = 0.15
@@ -214,6 +215,20 @@ def another_page(
     )
 
 
+def titles_lost(reading: Reading, known: Sequence[Initiative]) -> Reason | None:
+    """A reason where most titles are sentences and the last accepted ones were not.
+
+    The titles' own element is gone, and the texts stand in their place.
+    """
+    now, before = reading.initiatives, known
+    sentences = sum(is_sentence(item.title) for item in now)
+    if sentences < TITLES_LOST_AT_LEAST or sentences * 2 <= len(now):
+        return None
+    if sum(is_sentence(item.title) for item in before) * 5 > len(before):
+        return None
+    return Reason("titles_unlike", f"{sentences} av {len(now)} rubriker är hela meningar.")
+
+
 def _words(text: str) -> set[str]:
     return {word for word in re.findall(r"\w+", same_key(text).casefold()) if len(word) > 2}
 
@@ -380,13 +395,7 @@ def _structure(reading: Reading, profile: Profile, facts: PageFacts) -> list[Rea
         )
     sentences = sum(is_long_sentence(item.title) for item in reading.initiatives)
     if sentences >= 2 and sentences > 0.5 * count:
-        reasons.append(
-            Reason(
-                "titles_unlike",
-                f"{sentences} av {count} rubriker är hela stycken.",
-                f"{sentences}/{count}",
-            )
-        )
+        reasons.append(Reason("titles_unlike", f"{sentences} av {count} rubriker är hela stycken."))
     claimed = figures(reading)
     rest = claimed.unclaimed_characters
     if count and rest > 300 and rest > 0.5 * claimed.characters:

@@ -305,9 +305,13 @@ def _absolute_signs(state: State, reading: Reading) -> Iterable[Reason]:
         if (reason.code, reason.detail) not in state.accepted_reasons:
             yield reason
     if state.words is not None and not _is_known(state.present, reading):
-        other = quality.another_page(reading, state.words)
-        if other is not None and (other.code, other.detail) not in state.accepted_reasons:
-            yield other
+        known = [track.initiative for track in state.present]
+        for other in (
+            quality.another_page(reading, state.words),
+            quality.titles_lost(reading, known),
+        ):
+            if other is not None and (other.code, other.detail) not in state.accepted_reasons:
+                yield other
 
 
 def _is_known(present: Sequence[Track], reading: Reading) -> bool:

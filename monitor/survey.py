@@ -27,6 +27,7 @@ from monitor.outline import Block, Elements, Outline, Tail
 from monitor.text import heading_key
 
 _LONGEST_LABEL = 120
+_LONGEST_LABELLED = 300
 _MOST_SECTIONS = 200
 _STATUS_WORDS: Mapping[str, tuple[str, ...]] = {
     "ongoing": (
@@ -66,8 +67,10 @@ class Survey:
     stop: int
     quiet: dict[int, str]
     labels: dict[int, int | str]
-    badges: dict[int, tuple[int, str]]
-    """Status words inside a title's own block: (the rule's number, the text without the word)."""
+    badges: dict[int, int]
+    """Status words inside a title's own block: the rule's number."""
+    trimmed: dict[int, str]
+    """Blocks that end, or begin, with a badge or a control: their texts without it."""
     rows: dict[int, int]
     """Table rows (elements) that a label in an earlier row spans: a rule's number."""
     labelled: bool
@@ -123,7 +126,9 @@ class _Surveyor:
         self.quiet: dict[int, str] = {}
         self.labels: dict[int, int | str] = {}
         self.exact: dict[int, int] = {}
-        self.badges: dict[int, tuple[int, str]] = {}
+        self.badges: dict[int, int] = {}
+        self.titled: dict[int, str] = {}
+        self.trimmed: dict[int, str] = {}
         self.explicit = 0
         self.guessed = False
         self.cells: dict[int, list[int]] = {}
@@ -135,10 +140,12 @@ class _Surveyor:
         waiting = -1
         for number in range(self.outline.start, len(blocks)):
             text = blocks[number][0]
+            block = blocks[number]
             if len(text) > _LONGEST_LABEL:
                 waiting = -1
+                if len(text) <= _LONGEST_LABELLED and (block.lead or block.tail) is not None:
+                    self.meet_parts(number, block, words)
                 continue
-            block = blocks[number]
             low = text.lower()
             if block.level == 1:
                 self.titles.append(number)
@@ -161,7 +168,7 @@ class _Surveyor:
             if block.tail is not None and self.meet_counted(number, block.tail, words):
                 continue
             if block.lead is not None or block.tail is not None:
-                self.meet_badge(number, block, words)
+                self.meet_parts(number, block, words)
             if block.head:
                 self.quiet[number] = "column heading"
             elif len(text) <= 8 and is_marker(text):
@@ -211,6 +218,12 @@ class _Surveyor:
             self.meet_heading(number, tail.rest, rule)
         return rule is not None
 
+    def meet_parts(self, number: int, block: Block, words: Vocabulary) -> None:
+        """A badge beside a title, or a control («Visa mer») after it, in the title's own block."""
+        self.meet_badge(number, block, words)
+        if block.tail is not None and not block.links and is_control(block.tail.text):
+            self.trimmed[number] = block.tail.rest
+
     def meet_badge(self, number: int, block: Block, words: Vocabulary) -> None:
         """`<h3>Titel <span>Pågående</span></h3>`, or the badge first."""
         for part in (block.tail, block.lead):
@@ -219,7 +232,10 @@ class _Surveyor:
             word = labelled(part.text) or part.text
             rule = words.statuses.get(heading_key(word.strip("()[]")))
             if rule is not None and heading_key(block.text) not in words.rules:
-                self.badges[number] = (rule, part.rest.rstrip(" :–—-(["))
+                self.badges[number] = rule
+                ends = part is block.tail
+                rest = part.rest.rstrip(" :–—-([") if ends else part.rest.lstrip(" :–—-)]")
+                self.titled[number] = rest
                 return
 
     def meet_label(self, number: int, block: Block, value: str, words: Vocabulary) -> None:
@@ -285,6 +301,7 @@ class _Surveyor:
             self.quiet,
             self.labels,
             self.badges if is_labelled else {},
+            self.trimmed | (self.titled if is_labelled else {}),
             self.spanned_rows() if is_labelled else {},
             is_labelled,
             is_labelled and self.guessed,

@@ -127,6 +127,10 @@ MARKUPS: dict[str, Markup] = {
         "<p class=MsoNormal><o:p>&nbsp;</o:p></p>{links}</li>",
         rows="<ul>{rows}</ul>",
     ),
+    "buttons of many spans": Markup(
+        "<div><button><span><b>{title}</b></span><span><svg></svg><span>Visa mer</span></span>"
+        "</button><div>{body}</div></div>"
+    ),
     # tabs
     "tabs in a nav, accordions in their panels": Markup(
         '<div><h3><button aria-controls="a{n}">{title}</button></h3><div id="a{n}">{body}'
@@ -230,6 +234,9 @@ MARKUPS: dict[str, Markup] = {
     ),
     "a badge in the title": Markup(
         "<details><summary><h3>{title} <span>{heading}</span></h3></summary>{body}</details>", ""
+    ),
+    "a badge before the title, beside it": Markup(
+        "<details><summary><span>{heading}</span> {title}</summary>{body}</details>", ""
     ),
     "a badge at the card's foot": Markup(
         "<div><h3>{title}</h3>{body}<div><span>{heading}</span></div></div>", ""

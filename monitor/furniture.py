@@ -62,8 +62,10 @@ def without_mark(text: str) -> tuple[str, bool]:
         return text, False
     outside = False
     while text.endswith(_USUAL_ENDINGS):
-        mark, site = next(pair for pair in _USUAL_MARKS if text.endswith(pair[0]))
-        text, outside = text[: -len(mark)].rstrip(" ,–-"), outside or site
+        for mark, site in _USUAL_MARKS:
+            if text.endswith(mark):
+                text, outside = text[: -len(mark)].rstrip(" ,–-"), outside or site
+                break
     if not _may_be_marked(text):
         return text, outside
     while True:

@@ -10,26 +10,41 @@ Nothing is judged here: menus, page header and footer are left out by their role
 else is kept. Hidden, collapsed and aria-hidden panels are kept too, since folding is only
 presentation.
 
-Speed: this runs on every changed page, and each touch of a node costs. So one loop walks the
-tree once, ordinary elements are never asked for attributes (the few with a telling attribute
-are looked up beforehand), and an element that holds one text only is written down without
-descending.
+Speed: this runs on every changed page. So the tree is not asked node by node, but cut into tags
+and texts at once (`markup`), each tag as written is looked into once a page, one loop meets them
+all, and an element that holds one text only is written down without descending.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from monitor.furniture import is_icon, is_symbol, says_outside, without_mark
+from monitor.markup import (
+    FOREIGN,
+    ODD,
+    VOID,
+    Attributes,
+    Markup,
+    address_of,
+    attributes_of,
+    cut,
+    is_regular,
+    name_of,
+    walk,
+    without_foreign_text,
+)
 from monitor.text import tidy
 
 MAX_DEPTH = 120
 """Elements nested deeper than this are read, but no longer told apart."""
 MAX_INLINE = 40
-MAX_NODES = 100_000
+MAX_TAGS = 100_000
 BREAK = "\x00"
 
 
@@ -85,22 +100,25 @@ class Block(NamedTuple):
 class Elements:
     """The elements around the blocks, by number; a parent's number is lower than its children's."""
 
-    __slots__ = ("nodes", "parents", "tags")
+    __slots__ = ("parents", "tags", "written")
 
     def __init__(self) -> None:
         self.tags: list[str] = []
         self.parents: list[int] = []
-        self.nodes: list[LexborNode | None] = []
+        self.written: list[str] = []
+        """Each element's start tag."""
 
-    def add(self, tag: str, parent: int, node: LexborNode | None = None) -> int:
+    def add(self, tag: str, parent: int) -> int:
         self.tags.append(tag)
         self.parents.append(parent)
-        self.nodes.append(node)
+        self.written.append(tag)
         return len(self.tags) - 1
 
+    def attributes(self, number: int) -> Attributes:
+        return attributes_of(self.written[number])
+
     def attribute(self, number: int, name: str) -> str:
-        node = self.nodes[number]
-        return (node.attributes.get(name) or "") if node is not None else ""
+        return self.attributes(number).get(name, "")
 
     def classes(self, number: int) -> str:
         """The class attribute, its white space folded: it may hold line breaks."""
@@ -146,12 +164,10 @@ _INLINE = frozenset(
 )
 _SKIP = frozenset(
     "script style template noscript head title meta link iframe object embed video audio canvas"
-    " map select option datalist textarea input progress meter math frameset search hr"
-    " -comment -doctype".split()
+    " map select option datalist textarea input progress meter math frameset search".split()
 )
 _SKIPPED_ROLES = ("navigation", "search", "banner", "contentinfo", "alert", "menu", "menubar")
 _TELLING_ROLES = ("heading", "button", "tab")
-_SPECIAL = "[role], [aria-controls], [aria-hidden=true]"
 _MOST_LANDMARKS = 300
 """Headers, footers and dialogs beyond this are read as ordinary elements: judging one costs."""
 _SECTIONING = frozenset(("article", "section", "aside", "li", "details", "td", "dd"))
@@ -164,18 +180,28 @@ _PARAGRAPHS = frozenset(
     "p h1 h2 h3 h4 h5 h6 summary button dt blockquote figcaption heading tab".split()
 )
 
-_SKIPPING, _INLINED, _LINK, _BR, _PICTURE, _BLOCK, _LANDMARK = range(7)
+_END, _NOTHING, _SKIPPING, _INLINED, _LINK, _BR, _PICTURE, _BLOCK, _LANDMARK = range(9)
 _KINDS = (
     dict.fromkeys(_SKIP, _SKIPPING)
     | dict.fromkeys(_INLINE, _INLINED)
     | dict.fromkeys(("header", "footer", "dialog", "nav"), _LANDMARK)
+    | dict.fromkeys(VOID, _NOTHING)
     | {"br": _BR, "a": _LINK, "img": _PICTURE, "svg": _PICTURE}
 )
-_new_block = tuple.__new__
-"""`Block._make` without its checks: blocks are made by the hundred."""
+_new = tuple.__new__
+"""A named tuple without its checks: blocks and links are made by the hundred."""
 
 Inline = tuple[tuple[str, int], ...]
-Attributes = dict[str, str | None]
+_Shape = tuple[int, str, str, int, Attributes | None]
+"""What a tag is: its kind, its name, its step in a look, its heading level, and its attributes
+where they tell something."""
+_END_TAG: _Shape = (_END, "", "", 0, None)
+_NO_TAG: _Shape = (_NOTHING, "", "", 0, None)
+_PLAIN: dict[str, _Shape] = {
+    name: (_KINDS.get(name, _BLOCK), name, f"/{name}", _LEVELS.get(name, 0), None)
+    for name in (*_KINDS, *_LEVELS)
+}
+_Stream = Iterator[tuple[int, str, str, _Shape, _Shape]]
 
 
 class _OpenLink:
@@ -208,7 +234,7 @@ class _Scribe:
         """The pieces from `first` on are a link's."""
         pieces = self.pieces
         raw = pieces[first] if len(pieces) == first + 1 else "".join(pieces[first:])
-        text = tidy(raw.replace(BREAK, " "))
+        text = tidy(raw.replace(BREAK, " ") if BREAK in raw else raw)
         if href[:1] == "#" and text and is_symbol(text):
             del pieces[first:], self.places[first:]  # a heading's address («#», «¶»)
             return
@@ -219,7 +245,8 @@ class _Scribe:
             self.places[first:] = [place]
         clean = clean or label
         if clean:
-            self.links.append((first, len(pieces), RawLink(clean, href, marked or outside)))
+            link = _new(RawLink, (clean, href, marked or outside))
+            self.links.append((first, len(pieces), link))
 
     def end_link(self) -> None:
         link = self.open_link
@@ -245,61 +272,39 @@ class _Scribe:
         pieces, links = self.pieces, self.links
         if self.open_link is not None:
             self._divide_link(self.open_link)
-            links = self.links
         if len(pieces) == 1:
-            text = tidy(pieces[0])
-            if self.places[0]:
-                look += _wrapped(self.places[0])
+            text, wrap = tidy(pieces[0]), self.places[0]
             if text and text != BREAK:
                 raw = tuple([link for _, _, link in links]) if links else ()
-                self.blocks.append(
-                    _new_block(
-                        Block,
-                        (
-                            text,
-                            place,
-                            depth,
-                            rise,
-                            look,
-                            level,
-                            raw,
-                            raw != (),
-                            None,
-                            None,
-                            self.link_ref or ref,
-                            False,
-                        ),
-                    )
-                )
+                look = f"{look}{_wrapped(wrap)}" if wrap else look
+                self._add(text, place, depth, rise, look, level, raw, bool(raw), ref)
+        elif not pieces:
+            raw = tuple([link for _, _, link in links])
+            self._add("", place, depth, rise, look, level, raw, True, ref)
         else:
-            where = _Where(place, depth, rise, look, level, self.link_ref or ref)
-            if pieces:
-                self._write_many(where)
-            else:
-                self._add(where, "", (), tuple(link for _, _, link in links), True)
+            self._write_many(_Where(place, depth, rise, look, level, ref))
         pieces.clear()
         self.places.clear()
-        if links:
-            self.links = []
+        links.clear()
         self.link_ref = None
 
     def _add(
         self,
-        where: _Where,
         text: str,
-        wrap: Inline,
+        place: int,
+        depth: int,
+        rise: int,
+        look: str,
+        level: int,
         links: tuple[RawLink, ...],
         bare: bool,
+        ref: str | None,
         lead: Lead | None = None,
         tail: Tail | None = None,
     ) -> None:
-        look = where.look + _wrapped(wrap)
-        place, depth, rise, _, level, ref = where
-        self.blocks.append(
-            _new_block(
-                Block, (text, place, depth, rise, look, level, links, bare, lead, tail, ref, False)
-            )
-        )
+        ref = self.link_ref or ref
+        written = (text, place, depth, rise, look, level, links, bare, lead, tail, ref, False)
+        self.blocks.append(_new(Block, written))
 
     def _divide_link(self, link: _OpenLink) -> None:
         """A link around whole blocks: each of them is plain text, the first gives it its words."""
@@ -312,32 +317,30 @@ class _Scribe:
         link.first = 0
 
     def _write_many(self, where: _Where) -> None:
-        pieces, links = self.pieces, self.links
-        if links:
+        pieces, places, links = self.pieces, self.places, self.links
+        covered = _covered(links) == len(pieces)
+        if links and not covered:
             self._drop_loose_marks()
         for number, piece in enumerate(pieces):
-            if self.places[number] and len(piece) < 100 and is_icon(piece.strip()):
+            if places[number] and len(piece) < 100 and is_icon(piece.strip()):
                 pieces[number] = ""
-        if links and where.look.rsplit("/", 1)[-1] not in _PARAGRAPHS:
+        if links and not covered and where.look.rsplit("/", 1)[-1] not in _PARAGRAPHS:
             before, after = self._bare_ends()
             if before or after:
                 begin = links[before - 1][1] if before else 0
                 end = links[len(links) - after][0] if after else len(pieces)
-                for first, last in ((0, begin), (begin, end), (end, len(pieces))):
-                    if first < last:
-                        written = len(self.blocks)
-                        self._write_span(where, first, last)
-                        if len(self.blocks) > written:
-                            where = where._replace(rise=where.depth)
+                self._write_spans(where, (0, begin, end, len(pieces)))
                 return
-        first = 0
-        for last in _double_breaks(pieces):
-            written = len(self.blocks)
-            self._write_span(where, first, last)
-            if len(self.blocks) > written:
-                where = where._replace(rise=where.depth)
-            first = last
-        self._write_span(where, first, len(pieces))
+        self._write_spans(where, (0, *_double_breaks(pieces), len(pieces)))
+
+    def _write_spans(self, where: _Where, cuts: tuple[int, ...]) -> None:
+        """A block for each run of pieces between two cuts; the later stand beside the first."""
+        for first, last in pairwise(cuts):
+            if first < last:
+                written = len(self.blocks)
+                self._write_span(where, first, last)
+                if len(self.blocks) > written:
+                    where = where._replace(rise=where.depth)
 
     def _drop_loose_marks(self) -> None:
         """«Länk till annan webbplats» right after a link, outside its element."""
@@ -385,19 +388,35 @@ class _Scribe:
         text = _lines("".join(pieces))
         if not text and not inside:
             return
-        links = tuple(link for _, _, link in inside)
-        bare = False
-        if links:
-            outside, at = [], first
-            for begin, end, _ in inside:
-                outside.append("".join(self.pieces[at:begin]))
-                at = end
-            outside.append("".join(self.pieces[at:last]))
-            bare = not "".join(outside).strip(_SEPARATORS)
-        wrap, lead, tail = _wrap(pieces, places)
-        if bare:
-            lead = tail = None
-        self._add(where, text, wrap, links, bare, lead, tail)
+        bare = bool(inside) and not self._outside(inside, first, last).strip(_SEPARATORS)
+        told = _told(pieces, places)
+        wrap = _shared(told)
+        lead, tail = (None, None) if bare else _ends(pieces, places, told, len(wrap))
+        place, depth, rise, look, level, ref = where
+        links = tuple([link for _, _, link in inside])
+        self._add(
+            text, place, depth, rise, look + _wrapped(wrap), level, links, bare, ref, lead, tail
+        )
+
+    def _outside(self, links: list[tuple[int, int, RawLink]], first: int, last: int) -> str:
+        """The text of a run of pieces that is no link's."""
+        if _covered(links, first) == last:
+            return ""
+        outside, at = [], first
+        for begin, end, _ in links:
+            outside.append("".join(self.pieces[at:begin]))
+            at = end
+        outside.append("".join(self.pieces[at:last]))
+        return "".join(outside)
+
+
+def _covered(links: list[tuple[int, int, RawLink]], first: int = 0) -> int:
+    """How many pieces in a row, from `first` on, are links'."""
+    for begin, end, _ in links:
+        if begin != first:
+            return -1
+        first = end
+    return first
 
 
 class _Where(NamedTuple):
@@ -411,6 +430,8 @@ class _Where(NamedTuple):
 
 def _wrapped(wrap: Inline) -> str:
     """The inline elements as part of a look; one never closed piles up, and counts once."""
+    if len(wrap) <= 1:
+        return "/" + wrap[0][0] if wrap else ""
     look, before = "", ""
     for tag, _ in wrap:
         if tag != before:
@@ -459,27 +480,40 @@ def _lines(raw: str) -> str:
     return text
 
 
-def _wrap(pieces: list[str], places: list[Inline]) -> tuple[Inline, Lead | None, Tail | None]:
-    """The inline elements around the whole of a block, and those it begins and ends with."""
-    told = [
+def _told(pieces: list[str], places: list[Inline]) -> list[Inline]:
+    """Where the pieces stand that hold text."""
+    return [
         place
         for piece, place in zip(pieces, places, strict=True)
         if piece and piece != BREAK and not piece.isspace()
     ]
+
+
+def _shared(told: list[Inline]) -> Inline:
+    """The inline elements around the whole of a block."""
     if not told:
-        return (), None, None
-    first = wrap = told[0]
-    for place in told[1:]:
+        return ()
+    wrap = told[0]
+    for place in told:
         shared = 0
         for mine, its in zip(wrap, place, strict=False):
             if mine != its and not (mine[0] == its[0] and mine[0] in _BOLD):
                 break
             shared += 1
         wrap = wrap[:shared]
-    at = len(wrap)
+    return wrap
+
+
+def _ends(
+    pieces: list[str], places: list[Inline], told: list[Inline], at: int
+) -> tuple[Lead | None, Tail | None]:
+    """The inline elements a block begins and ends with, inside the `at` elements around it all."""
+    if not told:
+        return None, None
+    first, last = told[0], told[-1]
     lead = _lead(pieces, places, at, first[at]) if len(first) > at else None
-    tail = _tail(pieces, places, at, told[-1][at]) if len(told[-1]) > at else None
-    return wrap, lead, tail
+    tail = _tail(pieces, places, at, last[at]) if len(last) > at else None
+    return lead, tail
 
 
 def _tail(
@@ -511,82 +545,89 @@ def _lead(
 
 
 class _Walk:
-    """One pass over the tree, without recursion."""
+    """One pass over the tree's tags, without recursion."""
 
-    def __init__(self, root: LexborNode) -> None:
+    def __init__(self, root: LexborNode, carefully: bool = False) -> None:
         self.root = root
         self.scribe = _Scribe()
         self.elements = Elements()
-        self.complete = True
+        self.markup, self.shapes = _markup_of(root, carefully)
+        self.complete = len(self.shapes) <= MAX_TAGS
+        self.balanced = False
         self.ended = False
         self.judged = 0
-        self.specials: dict[int, Attributes] = {
-            node.mem_id: node.attributes for node in root.css(_SPECIAL)
-        }
-        self.has_tabs = any(special.get("role") == "tab" for special in self.specials.values())
 
     def run(self) -> None:
-        """Fill the scribe's blocks. One loop with local names, since it meets every node."""
-        scribe, elements, specials, kinds = self.scribe, self.elements, self.specials, _KINDS
+        """Fill the scribe's blocks. One loop with local names, since it meets every tag."""
+        scribe, elements = self.scribe, self.elements
         blocks, pieces, places = scribe.blocks, scribe.pieces, scribe.places
-        tags, parents, nodes = elements.tags, elements.parents, elements.nodes
+        links, write = scribe.links, scribe.write
+        tags, parents, written = elements.tags, elements.parents, elements.written
         place, depth, look, level, low = -1, 0, "", 0, 0
         ref: str | None = None
         inline: Inline = ()
         inlines = 0
         stack: list[tuple] = []  # type: ignore[type-arg]
-        special: Attributes | None = None
-        budget = MAX_NODES
-        node: LexborNode | None = self.root.child
-        while node is not None:
-            budget -= 1
-            if budget < 0:
-                self.complete = False
-                break
-            if node.is_text_node:
-                text = node.text_content or ""
-                if not text.isspace():
-                    if text:
-                        pieces.append(text)
-                        places.append(inline)
-                elif pieces and pieces[-1] != BREAK:
-                    pieces[-1] += " "
-            elif (kind := kinds.get(tag := node.tag or "", _BLOCK)) != _SKIPPING:
-                if specials:
-                    special = specials.get(node.mem_id)
-                    if special is not None and special.get("role") in _TELLING_ROLES:
-                        kind = _BLOCK
-                if kind >= _BLOCK:
-                    if (
-                        kind == _LANDMARK or (special is not None and "role" in special)
-                    ) and self.left_out(node, tag, special):
-                        if self.ended:
-                            break
-                    elif (child := node.child) is not None:
-                        if pieces or scribe.links:
-                            scribe.write(place, depth, low, look, level, ref)
-                            low = depth
-                        if depth < MAX_DEPTH:
-                            number = len(tags)
-                            tags.append(tag)
-                            parents.append(place)
-                            nodes.append(node)
-                            inner = depth + 1
-                        else:
-                            number, inner = place, depth
-                        if special is None and child.next is None and child.is_text_node:
-                            text = tidy(child.text_content or "")
-                            if text and scribe.open_link is None:
+        stream = self.stream()
+        text = next(stream)[2]
+        if text and not text.isspace():
+            pieces.append(text)
+            places.append(inline)
+        for at, tag, text, (kind, name, step, own, special), following in stream:
+            if kind == _END:
+                if not stack:
+                    self.balanced = at + 1 == len(self.shapes)
+                    break
+                left = stack.pop()
+                if len(left) == 3:
+                    inline, first, opened = left
+                    if opened:
+                        scribe.end_link()
+                    elif first >= 0:
+                        self.drop_symbol(first)
+                else:
+                    if pieces or links:
+                        write(place, depth, low, look, level, ref)
+                        low = depth
+                    place, depth, look, level, ref, inline = left
+                    if depth < low:
+                        low = depth
+            elif kind >= _BLOCK:
+                if (
+                    kind == _LANDMARK or (special is not None and "role" in special)
+                ) and self.left_out(at, name, special, place):
+                    if self.ended:
+                        self.balanced = self.is_closed_from(at, len(stack))
+                        break
+                    text = skip(stream, name)
+                elif following is _END_TAG and not text:
+                    text = next(stream)[2]
+                else:
+                    if pieces or links:
+                        write(place, depth, low, look, level, ref)
+                        low = depth
+                    if depth < MAX_DEPTH:
+                        number = len(tags)
+                        tags.append(name)
+                        parents.append(place)
+                        written.append(tag)
+                        inner = depth + 1
+                    else:
+                        number, inner = place, depth
+                    if following is _END_TAG and special is None:
+                        text = tidy(text)
+                        if text:
+                            if scribe.open_link is None:
                                 blocks.append(
-                                    _new_block(
+                                    _new(
                                         Block,
                                         (
                                             text,
                                             number,
                                             inner,
                                             low,
-                                            look + "/" + tag,
-                                            _LEVELS.get(tag, level),
+                                            look + step,
+                                            own or level,
                                             (),
                                             False,
                                             None,
@@ -596,93 +637,101 @@ class _Walk:
                                         ),
                                     )
                                 )
-                                low = depth
-                            elif text:
+                            else:
                                 pieces.append(text)
                                 places.append(())
-                                own = _LEVELS.get(tag, level)
-                                scribe.write(number, inner, low, look + "/" + tag, own, ref)
-                                low = depth
+                                write(number, inner, low, look + step, own or level, ref)
+                            low = depth
+                        text = next(stream)[2]
+                    else:
+                        stack.append((place, depth, look, level, ref, inline))
+                        inline = ()
+                        if special is None:
+                            if depth < MAX_DEPTH:
+                                look += step
                         else:
-                            stack.append((node, place, depth, look, level, ref, inline))
-                            place, depth, inline = number, inner, ()
-                            if special is None:
-                                if depth < MAX_DEPTH:
-                                    look += "/" + tag
-                            else:
-                                role = special.get("role")
-                                look += "/" + (role if role in _TELLING_ROLES else tag)
-                                level = _aria_level(special) if role == "heading" else level
-                                ref = _opens(special, role) or ref
-                            level = _LEVELS.get(tag, level)
-                            node = child
-                            continue
-                elif kind == _INLINED:
-                    child = node.child
-                    if child is not None:
-                        inlines += 1
-                        within = inline
-                        if len(inline) < MAX_INLINE:
-                            within = (*inline, (tag, inlines))
-                        if special is None and child.next is None and child.is_text_node:
-                            text = child.text_content or ""
-                            if pieces or not (text.isspace() or not text):
-                                pieces.append(text)
-                                places.append(within)
-                        else:
-                            hidden = special is not None and special.get("aria-hidden") == "true"
-                            stack.append((node, inline, len(pieces) if hidden else -1, False))
-                            inline = within
-                            node = child
-                            continue
-                elif kind == _LINK:
-                    attributes = node.attributes
-                    href = attributes.get("href")
+                            role = special.get("role")
+                            look += f"/{role}" if role in _TELLING_ROLES else step
+                            level = _aria_level(special) if role == "heading" else level
+                            ref = _opens(special, role) or ref
+                        level = own or level
+                        place, depth = number, inner
+            elif kind == _INLINED:
+                if following is not _END_TAG or (text and special is not None):
                     inlines += 1
-                    within = (*inline, ("a", inlines)) if len(inline) < MAX_INLINE else inline
-                    child = node.child
-                    if not pieces:
-                        scribe.link_ref = attributes.get("aria-controls") or _fragment(href)
-                    if child is not None:
-                        opened = href is not None and scribe.open_link is None
-                        label, marked = "", False
-                        if opened and len(attributes) > 1:
-                            label, marked = _link_words(attributes)
-                        if opened and child.next is None and child.is_text_node:
-                            pieces.append(child.text_content or "")
-                            places.append(within)
-                            scribe.add_link(len(pieces) - 1, href or "", label, marked)
-                        else:
-                            if opened:
-                                scribe.open_link = _OpenLink(len(pieces), href or "", label, marked)
-                            stack.append((node, inline, -1, opened))
-                            inline = within
-                            node = child
-                            continue
+                    hidden = special is not None and special.get("aria-hidden") == "true"
+                    stack.append((inline, len(pieces) if hidden else -1, False))
+                    if len(inline) < MAX_INLINE:
+                        inline = (*inline, (name, inlines))
                 else:
-                    self.meet(node, kind, inline)
-            following = node.next
-            while following is None and stack:
-                left = stack.pop()
-                node = left[0]
-                if len(left) == 4:
-                    inline = left[1]
-                    if left[3]:
-                        scribe.end_link()
-                    elif left[2] >= 0:
-                        self.drop_symbol(left[2])
+                    if text:
+                        inlines += 1
+                        if pieces or not text.isspace():
+                            pieces.append(text)
+                            if len(inline) < MAX_INLINE:
+                                places.append((*inline, (name, inlines)))
+                            else:
+                                places.append(inline)
+                    text = next(stream)[2]
+            elif kind == _LINK:
+                href = address_of(tag)
+                inlines += 1
+                within = (*inline, ("a", inlines)) if len(inline) < MAX_INLINE else inline
+                if not pieces:
+                    controls = special.get("aria-controls") if special is not None else None
+                    scribe.link_ref = controls or _fragment(href)
+                if text or following is not _END_TAG:
+                    opened = href is not None and scribe.open_link is None
+                    label, marked = "", False
+                    if opened and (" rel=" in tag or " title=" in tag or " aria-label=" in tag):
+                        label, marked = _link_words(attributes_of(tag))
+                    if opened and following is _END_TAG:
+                        pieces.append(text)
+                        places.append(within)
+                        scribe.add_link(len(pieces) - 1, href or "", label, marked)
+                        text = next(stream)[2]
+                    else:
+                        if opened:
+                            scribe.open_link = _OpenLink(len(pieces), href or "", label, marked)
+                        stack.append((inline, -1, opened))
+                        inline = within
                 else:
-                    if pieces or scribe.links:
-                        scribe.write(place, depth, low, look, level, ref)
-                        low = depth
-                    _, place, depth, look, level, ref, inline = left
-                    if depth < low:
-                        low = depth
-                following = node.next
-            node = following
-        if pieces or scribe.links:
+                    text = next(stream)[2]
+            elif kind == _BR:
+                if pieces:
+                    pieces.append(BREAK)
+                    places.append(inline)
+            elif kind == _PICTURE:
+                self.meet_picture(at, name)
+                if name != "img":
+                    text = skip(stream, name)
+            elif kind == _SKIPPING:
+                text = skip(stream, name)
+            if text:
+                if not text.isspace():
+                    pieces.append(text)
+                    places.append(inline)
+                elif pieces and pieces[-1] != BREAK:
+                    pieces[-1] += " "
+        if pieces or links:
             scribe.end_link()
-            scribe.write(place, depth, low, look, level, ref)
+            write(place, depth, low, look, level, ref)
+
+    def stream(self) -> _Stream:
+        """Each tag with its number, the text after it, its shape, and the next tag's shape."""
+        tags, texts = self.markup
+        following = self.shapes[1:]
+        following.append(_END_TAG)
+        return zip(range(MAX_TAGS), tags, texts, self.shapes, following, strict=False)
+
+    def is_closed_from(self, at: int, depth: int) -> bool:
+        """Whether each element still open, and each opened from here on, is closed by the end."""
+        for kind, name, *_ in self.shapes[at:]:
+            if kind == _END:
+                depth -= 1
+            elif kind != _NOTHING and name not in VOID:
+                depth += 1
+        return depth == -1
 
     def drop_symbol(self, first: int) -> None:
         """An aria-hidden piece that is only a sign («+», an icon font's name) is no text."""
@@ -690,58 +739,123 @@ class _Walk:
         if text and is_symbol(text):
             del self.scribe.pieces[first:], self.scribe.places[first:]
 
-    def meet(self, node: LexborNode, kind: int, inline: Inline) -> None:
-        """A line break or a picture."""
-        scribe = self.scribe
-        if kind == _BR:
-            if scribe.pieces:
-                scribe.pieces.append(BREAK)
-                scribe.places.append(inline)
-            return
+    def meet_picture(self, at: int, name: str) -> None:
+        """A picture's words may say that the link it stands in leads outside, or name the link."""
+        scribe, markup = self.scribe, self.markup
         if scribe.open_link is None and not scribe.links:
             return
-        attributes = node.attributes
+        attributes = attributes_of(markup.tags[at])
         alt = attributes.get("alt") or attributes.get("aria-label") or ""
         words = f"{alt} {attributes.get('title') or ''}"
-        if node.tag == "svg":
-            words += " " + (node.text() or "")
+        if name == "svg":
+            words += " " + markup.text_inside(at, name)
         if says_outside(words):
             scribe.mark_link()
         elif scribe.open_link is not None and not scribe.open_link.label and alt:
             scribe.open_link.label = tidy(alt)
 
-    def left_out(self, node: LexborNode, tag: str, special: Attributes | None) -> bool:
+    def left_out(self, at: int, tag: str, special: Attributes | None, place: int) -> bool:
         """Menus (a bar of tabs is none), alerts, the page's header and footer, cookie dialogs."""
         role = special.get("role") if special is not None else None
         if role in _SKIPPED_ROLES:
             return True
         if tag == "nav":
-            return not (self.has_tabs and node.css_first("[role=tab]") is not None)
+            return not any(' role="tab"' in inner for inner in self.markup.inside(at, tag))
         dialog = tag == "dialog" or role in ("dialog", "alertdialog")
         if not dialog and tag not in ("header", "footer"):
             return False
         self.judged += 1
         if self.judged > _MOST_LANDMARKS:
             return False
-        if dialog and _COOKIES.search(node.text() or ""):
+        if dialog and _COOKIES.search(self.markup.text_inside(at, tag)):
             return True
-        if tag not in ("header", "footer") or _in_section(node):
+        if tag not in ("header", "footer") or self.in_section(place):
             return False
         if tag == "header":
-            return node.css_first("h1") is None
+            return all(name_of(inner) != "h1" for inner in self.markup.inside(at, tag))
         self.ended = any(block.level == 1 for block in self.scribe.blocks)
         return True
 
+    def in_section(self, place: int) -> bool:
+        """Whether an element inside `place` belongs to an article, an item or the like."""
+        tags, parents = self.elements.tags, self.elements.parents
+        while place >= 0:
+            if tags[place] in _SECTIONING:
+                return True
+            place = parents[place]
+        node: LexborNode | None = self.root
+        for _ in range(MAX_DEPTH):
+            if node is None:
+                return False
+            if node.tag in _SECTIONING:
+                return True
+            node = node.parent
+        return False
 
-def _in_section(node: LexborNode) -> bool:
-    parent = node.parent
-    for _ in range(MAX_DEPTH):
-        if parent is None:
-            return False
-        if parent.tag in _SECTIONING:
-            return True
-        parent = parent.parent
-    return False
+
+def skip(stream: _Stream, name: str) -> str:
+    """Go on to the end of the element just opened; the text after it."""
+    close = f"/{name}"
+    depth = 0
+    for _, tag, text, shape, _ in stream:
+        if tag == close:
+            if not depth:
+                return text
+            depth -= 1
+        elif shape[1] == name:
+            depth += 1
+    return ""
+
+
+def _markup_of(root: LexborNode, carefully: bool) -> tuple[Markup, list[_Shape]]:
+    """The tags from a node's own on, and what each of them is."""
+    if not carefully:
+        html = root.html or ""
+        for foreign in (root.css_first("script") is not None, True):
+            markup, shapes = cut(without_foreign_text(html) if foreign else html), _Shapes()
+            found = list(map(shapes.__getitem__, markup.tags))
+            odd = shapes.odd - FOREIGN if foreign else shapes.odd
+            if not odd or (odd == {"a"} and all(map(_has_address, root.css("a[href]")))):
+                return markup, found
+    markup, shapes = walk(root, MAX_TAGS + 1), _Shapes()
+    return markup, list(map(shapes.__getitem__, markup.tags))
+
+
+def _has_address(node: LexborNode) -> bool:
+    """`<a href>` leads nowhere, but is written like `<a href="">`, which leads to the page."""
+    return node.attributes.get("href") is not None
+
+
+class _Shapes(dict[str, _Shape]):
+    """The shape of each tag, as written: a page writes the same few over and over.
+
+    `odd`: the names of elements that may be written otherwise than they were read.
+    """
+
+    def __init__(self) -> None:
+        self.odd: set[str] = set()
+
+    def __missing__(self, tag: str) -> _Shape:
+        shape = self[tag] = self.look_into(tag)
+        return shape
+
+    def look_into(self, tag: str) -> _Shape:
+        name = name_of(tag)
+        if name[:1] == "/":
+            return _END_TAG
+        if name in ODD or not is_regular(tag) or (name == "a" and ' href=""' in tag):
+            self.odd.add(name)
+        if name[:1] in ("!", "?"):
+            return _NO_TAG
+        shape = _PLAIN.get(name) or (_BLOCK, name, f"/{name}", 0, None)
+        if ("role=" in tag or "aria-" in tag) and shape[0] != _SKIPPING:
+            attributes = attributes_of(tag)
+            role = attributes.get("role")
+            hidden = attributes.get("aria-hidden") == "true"
+            if role is not None or "aria-controls" in attributes or hidden:
+                kind = _BLOCK if role in _TELLING_ROLES and name not in VOID else shape[0]
+                return kind, name, shape[2], shape[3], attributes
+        return shape
 
 
 def _aria_level(attributes: Attributes) -> int:
@@ -820,9 +934,12 @@ def _outline(root: LexborNode | None, area: str, head: _Head) -> Outline:
     blocks: list[Block] = []
     elements, complete = Elements(), True
     if root is not None:
-        walk = _Walk(root)
-        walk.run()
-        blocks, elements, complete = walk.scribe.blocks, walk.elements, walk.complete
+        reader = _Walk(root)
+        reader.run()
+        if reader.complete and not reader.balanced:
+            reader = _Walk(root, carefully=True)
+            reader.run()
+        blocks, elements, complete = reader.scribe.blocks, reader.elements, reader.complete
     blocks = with_panels_in_place(with_column_heads(blocks, elements), elements)
     title, start = "", 0
     for number, block in enumerate(blocks):
@@ -925,10 +1042,10 @@ def _panels(blocks: list[Block], elements: Elements) -> dict[int, int]:
     labels: dict[str, int] = {}
     opened: list[int] = []
     ids: dict[str, int] = {}
-    for number, node in enumerate(elements.nodes):
-        attributes = node.attributes if node is not None else None
-        if not attributes:
+    for number, tag in enumerate(elements.written):
+        if ' id="' not in tag and ' role="' not in tag:
             continue
+        attributes = elements.attributes(number)
         name = attributes.get("id")
         if name in refs and elements.tags[number] not in _LEVELS:
             ids.setdefault(name or "", number)

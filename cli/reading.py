@@ -115,7 +115,11 @@ def diff(
             document.update(why)
     for name, reading in ((old, before), (new, after)):
         for reason in reading.reasons:
-            note(words.say("terminal.source_doubted", name=name, why=reason.text))
+            note(
+                words.say(
+                    "terminal.source_doubted", name=name, why=words.reason(reason.code, reason.text)
+                )
+            )
     if as_json:
         print_json({"changes": documents})
     elif not doubtful:

@@ -542,7 +542,8 @@ def _incident(message: Message, reader: Reader) -> View:
     words, payload = reader.words, message.payload
     what = payload["what"]
     since = reader.time(payload["first_at"])
-    notes = [payload["text"]]
+    text = words.reason(payload["cause"], payload["text"])
+    notes = [text]
     if what == "ended":
         until = reader.time(payload["ended_at"])
         notes.append(words.say("incident.lasted", since=since, until=until))
@@ -550,11 +551,13 @@ def _incident(message: Message, reader: Reader) -> View:
         times = words.count("incident.times", payload["count"])
         notes.append(f"{words.say('incident.since', when=since)}, {times}.")
         if payload["mend"]:
-            notes.append(words.say("incident.mend", mend=payload["mend"]))
+            notes.append(
+                words.say("incident.mend", mend=words.mend(payload["cause"], payload["mend"]))
+            )
     lead = [words.say("incident.subject", subject=payload["subject"])]
     if payload.get("instead"):
         lead.append(words.say("incident.instead"))
-    subject = words.say(f"incident.{what}_subject", text=_shortened(payload["text"], 90))
+    subject = words.say(f"incident.{what}_subject", text=_shortened(text, 90))
     return View(
         lang=words.code,
         subject=subject,
@@ -565,12 +568,13 @@ def _incident(message: Message, reader: Reader) -> View:
 
 def _note(message: Message, reader: Reader) -> View:
     words, payload = reader.words, message.payload
+    text = words.reason(payload["code"], payload["text"])
     pages = (_page(payload["page"]),) if payload["page"] else ()
     return View(
         lang=words.code,
-        subject=words.say("note.subject", text=_shortened(payload["text"], 90)),
+        subject=words.say("note.subject", text=_shortened(text, 90)),
         heading=words.say("note.heading"),
-        lead=(*(page.name for page in pages), payload["text"], words.say("note.calm")),
+        lead=(*(page.name for page in pages), text, words.say("note.calm")),
         buttons=_page_buttons(pages, words),
     )
 

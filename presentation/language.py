@@ -6,9 +6,10 @@ A text may hold `{names}` to fill in. Where it depends on a number it is a table
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import cache
 from importlib import resources
@@ -24,6 +25,8 @@ class Language:
 
     code: str
     texts: Mapping[str, Any]
+    record: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Where the language is not the record's own (Swedish): what is on record, in this one."""
 
     def say(self, key: str, **values: object) -> str:
         """The text of a dotted key, filled in."""
@@ -48,6 +51,33 @@ class Language:
     def signal(self, signal: str) -> str:
         """What a rewording touches: «belopp»."""
         return self._known("signals", signal)
+
+    def reason(self, code: str, text: str) -> str:
+        """A sentence of the record: as it was written, or this language's for the same code, with
+        the names and numbers that were written in it."""
+        known = self.record.get("reasons", {})
+        said = known.get("http" if code.startswith("http_") and code not in known else code)
+        if said is None:
+            return text
+        facts = [quoted or plain.rstrip(".,;:)") for quoted, plain in _FACT.findall(text)]
+        try:
+            filled = said.format(*facts)
+        except IndexError:
+            return text
+        return f"{filled} ({', '.join(facts)})" if facts and filled == said else filled
+
+    def mend(self, cause: str, text: str) -> str:
+        """What is to be done about a cause: as it was written, or this language's for it."""
+        known = self.record.get("mends")
+        if not known:
+            return text
+        return known.get("http" if cause.startswith("http_") else cause) or known["other"]
+
+    def trouble(self, text: str) -> str:
+        """An error that has no code on record: its words that we know, in this language."""
+        for fragment, said in self.record.get("fragments", {}).items():
+            text = text.replace(fragment, said)
+        return text
 
     def day(self, moment: datetime, zone: tzinfo) -> str:
         """A local date in words: «måndag 23 november 2026»."""
@@ -109,9 +139,19 @@ class Language:
         return found
 
 
+_FACT: Final = re.compile(
+    r"«([^»]*)»|(https?://\S+|(?<![\w-])\d+(?:[.:/]\d+)*|[\w-]+(?:\.[\w-]+)+(?::\d+)?)"
+)
+"""What a sentence of the record is about: quoted words, addresses, numbers, names of hosts."""
+
+
 @cache
 def language(code: str) -> Language:
     """The words of one of LANGUAGES; Swedish where there is no such language."""
     known = code if code in LANGUAGES else DEFAULT
-    file = resources.files("presentation") / "locales" / f"{known}.toml"
-    return Language(known, tomllib.loads(file.read_text(encoding="utf-8")))
+    folder = resources.files("presentation") / "locales"
+    texts = tomllib.loads((folder / f"{known}.toml").read_text(encoding="utf-8"))
+    record = {}
+    if known != DEFAULT:
+        record = tomllib.loads((folder / f"record.{known}.toml").read_text(encoding="utf-8"))
+    return Language(known, texts, record)

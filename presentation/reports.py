@@ -24,7 +24,9 @@ def look_line(
 ) -> str:
     """One look, on one line of the worker's log."""
     count = f", {words.count('terminal.changes', changes)}" if changes else ""
-    why = "; ".join(f"{reason.code}: {reason.text}" for reason in reasons)
+    why = "; ".join(
+        f"{reason.code}: {words.reason(reason.code, reason.text)}" for reason in reasons
+    )
     return f"{page}: {words.say(f'outcomes.{outcome}')}{count}{' – ' + why if why else ''}"
 
 
@@ -39,7 +41,7 @@ def delivery_rows(deliveries: Sequence[Document], words: Language, zone: tzinfo)
         again = ""
         if one["next_attempt"]:
             again = words.say("reports.next_attempt", at=local(one["next_attempt"], zone))
-        trouble = f" – {one['error']}" if one["error"] else ""
+        trouble = f" – {words.trouble(one['error'])}" if one["error"] else ""
         tries = words.count("reports.attempts", one["attempts"])
         yield (
             f"{one['id']}  {words.say('states.' + one['state'])}  {one['subscription']}  "
@@ -142,7 +144,7 @@ def quarantine_lines(waiting: Sequence[Document], words: Language, zone: tzinfo)
             origin = f"  ({words.say('origins.' + one['source'])})"
         yield f"{one['id']}  {one['page']}  {local(one['captured_at'], zone)}{origin}"
         for reason in one["reasons"]:
-            yield f"  {reason['text']} ({reason['code']})"
+            yield f"  {words.reason(reason['code'], reason['text'])} ({reason['code']})"
     if not waiting:
         yield words.say("reports.nothing_waits")
 
@@ -152,7 +154,7 @@ def weighed_lines(weighed: Document, words: Language, zone: tzinfo) -> Iterator[
     reading = weighed["reading"]
     yield f"{weighed['id']}  {weighed['page']}  {local(weighed['captured_at'], zone)}"
     for reason in reading["reasons"]:
-        yield f"  {reason['text']} ({reason['code']})"
+        yield f"  {words.reason(reason['code'], reason['text'])} ({reason['code']})"
     counts: dict[str, list[str]] = {}
     for section in weighed["last_good"]:
         counts.setdefault(section["heading"], ["–", "–"])[0] = str(section["initiatives"])

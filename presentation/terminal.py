@@ -38,7 +38,7 @@ def reading_lines(reading: Reading, words: Language) -> Iterator[str]:
     else:
         yield words.say("terminal.doubted")
         for reason in reading.reasons:
-            yield f"  {reason.text} ({reason.code})"
+            yield f"  {words.reason(reason.code, reason.text)} ({reason.code})"
 
 
 def change_lines(
@@ -75,7 +75,7 @@ def check_lines(check: Document, words: Language, zone: tzinfo) -> Iterator[str]
     version = f", version {check['snapshot']}" if check["snapshot"] else ""
     yield f"{check['page']}: {words.say('outcomes.' + check['outcome'])}{version}"
     for reason in check["reasons"]:
-        yield f"  {reason['text']} ({reason['code']})"
+        yield f"  {words.reason(reason['code'], reason['text'])} ({reason['code']})"
     for line in change_lines(check["changes"], words, zone):
         yield f"  {line}".rstrip()
 

@@ -366,7 +366,7 @@ def _backup(table: _Table, path: Path) -> BackupSettings:
 
 def _pages(top: _Table, profiles: Mapping[str, Profile]) -> Iterator[PageSettings]:
     for table in top.tables("pages", unique="id"):
-        identity = table.read("id", _identifier)
+        identity = table.read("id", identifier)
         if "every" in table and "cron" in table:
             table.fail("cron", "står bredvid every; behåll en av dem")
         timetable: Timetable = Every(table.seconds("every", 3600, low=1))
@@ -411,7 +411,7 @@ def _subscriptions(
                     known = table.suggest(status, statuses)
                     table.fail(f"moves[{number}]", f"statusen {_show(status)} {known}")
         yield Subscription(
-            id=table.read("id", _identifier),
+            id=table.read("id", identifier),
             channel=channel,
             about=table.choice("about", ("changes", "operation"), "changes"),
             to=table.each("to", _mail_address, required=channel == "email"),
@@ -514,7 +514,8 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST_SECONDS = 366 * 86_400
 
 
-def _identifier(text: str) -> str:
+def identifier(text: str) -> str:
+    """A page's or subscription's id, as it may be; ValueError says what is wrong."""
     if not _IDENTIFIER.fullmatch(text):
         raise ValueError("duger inte som id; använd a-z, 0-9, - och _")
     return text

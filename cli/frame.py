@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args, get_origin
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -135,6 +138,14 @@ class Command(_Speaks, TyperCommand):
 
 class Group(_Speaks, TyperGroup):
     """Several commands under one word, like `quarantine list`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, known = args[0], self.list_commands(ctx)
+        if not name.startswith("-") and name not in known:
+            near = get_close_matches(name, known, n=1)
+            mend = f"menade du «{near[0]}»?" if near else f"se «{ctx.command_path} --help»"
+            raise UsageError(f"kommandot «{name}» finns inte; {mend}")
+        return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         super().format_options(ctx, formatter)

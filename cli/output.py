@@ -48,6 +48,8 @@ def write_file(out: Path, data: bytes) -> None:
 
     UsageError names the place and the mend where it can't be written.
     """
+    if out.is_dir():
+        raise UsageError(f"{out}: är en mapp; skriv filens namn också")
     part = out.with_name(f".{out.name}.part")
     try:
         if out.exists() and not out.is_file():  # a device, a pipe

@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -77,14 +76,6 @@ class Commands(Group):
             if entry.name == cmd_name:
                 return get_group(import_module(entry.module).app).commands[cmd_name]
         return None
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name = args[0]
-        if not name.startswith("-") and name not in self.list_commands(ctx):
-            near = get_close_matches(name, self.list_commands(ctx), n=1)
-            mend = f"menade du «{near[0]}»?" if near else "se «visionsvakt --help»"
-            raise UsageError(f"kommandot «{name}» finns inte; {mend}")
-        return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         super(Group, self).format_options(ctx, formatter)

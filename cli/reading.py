@@ -201,7 +201,8 @@ def open_source(name: str, here: Session) -> Source:
     except FileNotFoundError:
         raise UsageError(f"{name}: filen finns inte; ge en fil, - eller en adress") from None
     except OSError as trouble:
-        raise UsageError(f"{name}: går inte att läsa ({trouble.strerror})") from None
+        mend = "ge en fil, - eller en adress"
+        raise UsageError(f"{name}: går inte att läsa ({trouble.strerror}); {mend}") from None
     return Source(body, {".txt": "text/plain", ".html": "text/html"}.get(path.suffix.lower()))
 
 
@@ -209,10 +210,16 @@ def _fetched(url: str, here: Session) -> Source:
     """One look at an address, under the configuration's `[fetch]` where there is one."""
     from datetime import UTC, datetime
 
+    from monitor.errors import AskOperator
     from monitor.fetch import Captured, Fetcher, FetchRules, OpenGate
+    from monitor.guard import read_address
     from monitor.model import Source
     from settings import fetch_rules
 
+    try:
+        read_address(url)
+    except AskOperator as error:
+        raise UsageError(error.text) from None
     settings = here.settings_if_any()
     rules = fetch_rules(settings.fetch) if settings else FetchRules()
     with Fetcher(rules, gate=OpenGate(), clock=lambda: datetime.now(UTC)) as fetcher:

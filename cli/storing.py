@@ -12,6 +12,7 @@ import typer
 
 from cli.frame import AsJson, Family, session
 from cli.output import note, print_json
+from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     from presentation.language import Language
@@ -145,9 +146,14 @@ def pages_rename(
 ) -> None:
     """Ge en sida ett nytt id med historien kvar. Byt det sedan i konfigurationen."""
     from presentation.language import language
+    from settings import identifier
     from snapshots.keeping import rename_page
     from wiring import now
 
+    try:
+        identifier(new)
+    except ValueError as wrong:
+        raise UsageError(f"{new}: {wrong}") from None
     with _store(context) as (settings, database):
         rename_page(database, old, new, by, now(), why)
     print(language(settings.worker.language).say("reports.renamed", old=old, new=new))

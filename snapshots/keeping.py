@@ -196,7 +196,9 @@ def restore(database: Database, file: Path, now: datetime) -> Restored:
 def _opened_copy(file: Path) -> Iterator[Database]:
     """The copy at this version's tables, opened in a scratch folder: the file stays as it is."""
     if not file.is_file():
-        raise UsageError(f"{file}: filen finns inte.")
+        raise UsageError(
+            f"{file}: filen finns inte. Ange en kopia som «visionsvakt backup» har gjort."
+        )
     with tempfile.TemporaryDirectory(prefix="visionsvakt-") as folder:
         scratch = Path(folder) / "copy.db"
         try:
@@ -322,7 +324,9 @@ def forget(database: Database, address: str, by: str, why: str, now: datetime) -
         _overwrite(conn)
         gone = _erase(conn, address)
         if not any((gone.subscribers, gone.deliveries, gone.messages)):
-            raise UsageError(f"{address}: adressen finns inte i databasen.")
+            raise UsageError(
+                f"{address}: adressen finns inte i databasen. Se «visionsvakt deliveries list»."
+            )
         facts.decide(conn, facts.NewDecision("forget", by, why.replace(address, _FORGOTTEN), now))
     if database.dialect == "sqlite":  # nothing of it stays in the write-ahead log
         with database.engine.connect() as conn:
@@ -395,6 +399,8 @@ def rename_page(
     Where `new` came into the configuration first, it is a page already, but one without a single
     look: that one makes way. Raises UsageError where `old` is not there or `new` has a history.
     """
+    if old == new:
+        raise UsageError(f"{new}: sidan heter redan så. Välj ett annat id.")
     with database.write() as conn:
         page = watch.page(conn, old)
         taken = conn.execute(sa.select(pages.c.key).where(pages.c.id == new)).scalar()

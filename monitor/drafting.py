@@ -31,12 +31,14 @@ _GUESSES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (
             "developing",
             r"utveckl|utvikl|udvikl|kehit|develop|plan|på gång|kommande|kommende|tar fram|framåt"
-            r"|ska göra|skal gjøre|skal gøre|suunnit|tulossa|coming|next|upcoming|will do",
+            r"|\bkommer\b|på ve[ij]\b|ska göra|skal gjøre|skal gøre|suunnit|tulossa"
+            r"|coming|next|upcoming|will do",
         ),
         (
             "ongoing",
             r"pågå|gör vi|vi gör|gjør vi|vi gjør|gør vi|vi gør|i dag|just nu|lige nu|akkurat nå"
-            r"|i gang|nå\b|nu\b|käynn|teemme|nyt\b|ongoing|current|now|in progress|today|under way",
+            r"|i gång|igång|happening|i gang|nå\b|nu\b|käynn|teemme|nyt\b"
+            r"|ongoing|current|now|in progress|today|under way",
         ),
     )
 )
@@ -76,10 +78,10 @@ def suggest(source: Source) -> ProfileDraft:
     outline = page.outline
     reading = page.read(source)
     labels = _labels(outline)
+    found = list(_headings(outline, () if len(labels) >= 2 else reading.sections))
     if len(labels) >= 2:
-        found = [FoundHeading(word, 0, count, "section") for word, count in labels.items()]
-    else:
-        found = list(_headings(outline, reading.sections))
+        told = [FoundHeading(word, 0, count, "section") for word, count in labels.items()]
+        found = [*told, *(heading for heading in found if heading.part == "stop")]
     parts = [(heading.text, heading.initiatives) for heading in found if heading.part == "section"]
     stops = [heading.text for heading in found if heading.part == "stop"]
     name = _name(source, reading.canonical)
@@ -100,11 +102,14 @@ def _labels(outline: Outline) -> Mapping[str, int]:
 
 def _headings(outline: Outline, sections: Sequence[Section]) -> Iterable[FoundHeading]:
     counts = {section.heading: len(section.initiatives) for section in sections}
+    titles = {item.title for section in sections for item in section.initiatives}
     over = False
     seen: set[str] = set()
     for block in outline.blocks:
         text = block.text
         if not text or text in seen or not (block.level or text in counts):
+            continue
+        if text in titles and text not in counts:
             continue
         seen.add(text)
         if block.level == 1:
@@ -136,9 +141,9 @@ def _name(source: Source, canonical: str | None) -> str:
         host = urlsplit(source.url or canonical or "").hostname or ""
     except ValueError:
         host = ""
-    labels = [label for label in host.split(".") if label not in ("www", "com", "se", "example")]
-    name = re.sub(r"[^a-z0-9-]", "", labels[-1] if labels else "")
-    return name if name and name != "new" else "min-kommun"
+    labels = host.split(".")
+    name = re.sub(r"[^a-z0-9-]", "", labels[-2] if len(labels) > 1 else host)
+    return name if name[:1].isalpha() and name != "new" else "min-kommun"
 
 
 def _toml(name: str, language: str, parts: Sequence[tuple[str, int]], stops: Sequence[str]) -> str:

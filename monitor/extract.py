@@ -30,6 +30,7 @@ READER_VERSION = "2"
 """Changes whenever the same bytes could be read otherwise."""
 _MOST_HEADINGS = 60
 """More headings than this of one kind are no sections."""
+_LIKE_HEADINGS = ("/tab", "/summary", "/legend", "/caption", "/p/strong", "/p/b", "/strong", "/b")
 _BULLETS = "•▪◦‣●○■□"
 _ORDINAL_BEGINS = "0123456789(#nN"
 _DOUBTFUL = 0.5
@@ -302,13 +303,36 @@ class Page:
 
     def _all_unknown(self) -> list[_Part]:
         """No heading of the profile is there: the headings that stand above repeated units."""
+        stop = next((n for n in range(self.start, self.stop) if self._heads_box(n)), self.stop)
+        levels = [
+            [n for n in range(self.start, stop) if self.blocks[n].level == level]
+            for level in range(2, 6)
+        ]
+        found = self._best_headings(levels, stop)
+        if len(found) > 1:
+            return found
+        others = self._best_headings(self._like_headings(stop), stop)
+        return others if len(others) > len(found) else found
+
+    def _heads_box(self, number: int) -> bool:
+        return self.blocks[number].level > 1 and is_box(self.blocks[number].text)
+
+    def _like_headings(self, stop: int) -> list[list[int]]:
+        """Tabs, captions, legends, bold paragraphs and the like, each kind by itself."""
+        kinds: dict[str, list[int]] = {}
+        for n in range(self.start, stop):
+            block = self.blocks[n]
+            if block.look.endswith(_LIKE_HEADINGS) and not block.level and not block.links:
+                kinds.setdefault(block.look, []).append(n)
+        return [numbers for numbers in kinds.values() if 2 <= len(numbers) <= _MOST_HEADINGS]
+
+    def _best_headings(self, groups: Iterable[Sequence[int]], stop: int) -> list[_Part]:
         best: list[_Part] = []
         best_cost = 9.0
-        for level in range(2, 6):
-            numbers = [n for n in range(self.start, self.stop) if self.blocks[n].level == level]
+        for numbers in groups:
             parts = []
             learned: list[tuple[Pattern, bool]] = []
-            for number, end in itertools.pairwise([*numbers, self.stop]):
+            for number, end in itertools.pairwise([*numbers, stop]):
                 span = self._span(number + 1, end)
                 found = parse(span, learned, self.known_blocks)
                 if found.pattern is not None and found.cost <= 0.5:

@@ -194,3 +194,54 @@ def test_the_built_in_profile_knows_the_three_statuses() -> None:
         "developing",
         "partnership",
     ]
+
+
+TABS = "".join(
+    f'<button role="tab" aria-controls="p{n}">{heading}</button>'
+    for n, (heading, _, _) in enumerate(TOWNS["sv"][2])
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "headings"),
+    [
+        # no headings but tabs, under a heading of the vision's own
+        (
+            f"<h2>Om visionen</h2><p>Vi vill växa.</p><div>{TABS}</div>"
+            + "".join(
+                f"<div role=tabpanel id=p{n}><ul><li><b>{h} A</b><p>A.</p></li><li><b>{h} B</b>"
+                "<p>B.</p></li></ul></div>"
+                for n, (h, _, _) in enumerate(TOWNS["sv"][2])
+            ),
+            ["Pågående", "Planerat", "Nätverk"],
+        ),
+        # a status on each initiative
+        (
+            "".join(
+                f"<article><h3>{h} {n}</h3><p>Status: {h}</p><p>Text {n}.</p></article>"
+                for n in range(3)
+                for h in ("Igång", "Kommer")
+            ),
+            ["Igång", "Kommer"],
+        ),
+    ],
+)
+def test_a_draft_reads_pages_without_section_headings_and_stops_at_contact_and_news(
+    body: str, headings: list[str]
+) -> None:
+    html = (
+        f"<html lang=sv><body><main><h1>Vision</h1>{body}<h2>Kontakta oss</h2><p>Anna Person</p>"
+        "<h2>Nyheter</h2><ul><li><h3>Ny park</h3><p>Öppnar.</p></li></ul></main></body></html>"
+    )
+    source = Source(html.encode(), None, "https://vision.lillvik.fi/")
+    ((name, table),) = tomllib.loads(suggest(source).toml)["profiles"].items()
+    assert name == "lillvik"
+    assert [row["heading"] for row in table["sections"]] == [[heading] for heading in headings]
+    rules = tuple(SectionRule(tuple(r["heading"]), r["status"]) for r in table["sections"])
+    reading = extract(source, Profile(name, "sv", rules, tuple(table["stop"])))
+    assert (reading.verdict, reading.unclaimed, len(reading.initiatives)) == ("good", (), 6)
+
+
+def test_a_draft_lists_no_initiatives_among_the_headings() -> None:
+    draft = suggest(Source(written("sv", "headings").encode(), None, URL))
+    assert {heading.part for heading in draft.headings[:4]} == {"title", "section"}

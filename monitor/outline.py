@@ -172,6 +172,8 @@ _MOST_LANDMARKS = 300
 """Headers, footers and dialogs beyond this are read as ordinary elements: judging one costs."""
 _SECTIONING = frozenset(("article", "section", "aside", "li", "details", "td", "dd"))
 _LEVELS = {f"h{n}": n for n in range(1, 7)}
+_OUTGROWS_HEADING = frozenset("ul ol dl table article section details".split())
+"""What no heading holds: one around them was never closed, and ends before them."""
 _BOLD = frozenset(("strong", "b"))
 _ENDS_SENTENCE = (".", "!", "?", ":", "…", ".”", '."', ".»", ".)")
 _SEPARATORS = " \n\x00,;|·•/–—-&+"
@@ -654,7 +656,7 @@ class _Walk:
                             look += f"/{role}" if role in _TELLING_ROLES else step
                             level = _aria_level(special) if role == "heading" else level
                             ref = _opens(special, role) or ref
-                        level = own or level
+                        level = own or (0 if name in _OUTGROWS_HEADING else level)
                         place, depth = number, inner
             elif kind == _INLINED:
                 if following is not _END_TAG or (text and special is not None):

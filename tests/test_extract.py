@@ -282,6 +282,16 @@ def test_malformed_and_old_fashioned_lists_are_read(item: str, wrap: str) -> Non
     assert reading.verdict == "good"
 
 
+@pytest.mark.parametrize(("tag", "row"), [("ul", "<li><b>{}</b><p>{}"), ("dl", "<dt>{}<dd>{}")])
+def test_a_heading_that_is_never_closed_ends_before_the_list(tag: str, row: str) -> None:
+    rows = [row.format(name, f"Vi arbetar med {name}.") for name in ("Bro", "Damm", "Väg", "Bad")]
+    lists = [f"<{tag}>{''.join(some)}</{tag}>" for some in (rows[:2], rows[2:])]
+    reading = read(page(f"<h2>Pågående{lists[0]}<h2>Planerat{lists[1]}<h2>Nyheter<p>Nytt."))
+    assert [title for _, title, _ in said(reading)] == ["Bro", "Damm", "Väg", "Bad"]
+    assert [len(section.initiatives) for section in reading.sections] == [2, 2]
+    assert reading.verdict == "good"
+
+
 # -- statuses on the initiatives
 
 _LABELLED = {

@@ -137,11 +137,13 @@ def compared(before: Reading, after: Reading, profile: Profile) -> list[tuple[Ch
     """What changed from one good reading to another, in the contract's order, with its places."""
     from monitor.diff import compare, compare_words, verify_replay
     from monitor.identity.match import match
+    from monitor.identity.readdress import readdressed
     from monitor.model import Change
 
-    old, new = before.initiatives, after.initiatives
-    matching = match(old, new)
-    differences = compare(old, new, matching, language=profile.language)
+    new = after.initiatives
+    matching = match(before.initiatives, new)
+    old, _ = readdressed(before.initiatives, new, matching)
+    differences = compare(old, new, matching, language=after.language)
     verify_replay(old, new, matching, differences)
     found: list[tuple[Change, Place]] = []
     for words in compare_words(before.words, after.words):

@@ -29,6 +29,7 @@ from typing import Final
 from monitor import diff, quality
 from monitor.extract import extract
 from monitor.identity.match import Constraints, Matching, match
+from monitor.identity.readdress import Form, readdressed
 from monitor.model import (
     Change,
     Decisions,
@@ -207,7 +208,7 @@ def rebase(
         return state, None
     sight = _Sight(_Place(look.id, look.at), reading, look.at, late=False)
     base = replace(state, reader=reader.id)
-    moved, snapshot = _advance(base, sight, decisions)
+    moved, snapshot, _ = _advance(base, sight, decisions)
     if snapshot is None:
         return replace(base, shape=reading.shape), None
     moved = replace(moved, last_good=state.last_good, body=state.body, suspect=state.suspect)
@@ -336,6 +337,7 @@ def _relative_signs(
     old: Sequence[Initiative], reading: Reading, matching: Matching, past: Sequence[Figures]
 ) -> tuple[Reason, ...]:
     new = reading.initiatives
+    old, _ = readdressed(old, new, matching)
     pairs = [pair for pair in matching.pairs if not pair.restored]
     kinds = [set(diff.kinds_of(old[pair.old], new[pair.new])) for pair in pairs]
     return quality.against_past(
@@ -395,12 +397,17 @@ def _accept(state: State, sights: Sequence[_Sight], decisions: Decisions) -> Ste
         if state.shape and sight.reading.shape != state.shape:
             text = f"Sidans uppbyggnad har ändrats: {state.shape} → {sight.reading.shape}."
             notes.append(Reason("shape_changed", text, detail=sight.reading.shape))
-        state, snapshot = _advance(state, sight, decisions)
+        state, snapshot, forms = _advance(state, sight, decisions)
         state = replace(state, last_good=sight.seen_last)
+        if forms:
+            text = "Webbplatsen skriver sina adresser på ett annat sätt än förut."
+            exchanged = "; ".join(f"{a}…{b} → {c}…{d}" for (a, c), (b, d) in forms)
+            notes.append(Reason("addresses_changed", text, detail=exchanged))
         if snapshot is not None:
             snapshots.append(snapshot)
     state = replace(state, waiting=(), suspect=())
-    outcome: Outcome = "first" if first else "changed" if snapshots else "unchanged"
+    news = any(snapshot.changes for snapshot in snapshots)
+    outcome: Outcome = "first" if first else "changed" if news else "unchanged"
     return Step(
         state,
         outcome,
@@ -410,22 +417,32 @@ def _accept(state: State, sights: Sequence[_Sight], decisions: Decisions) -> Ste
     )
 
 
-def _advance(state: State, sight: _Sight, decisions: Decisions) -> tuple[State, Snapshot | None]:
-    """The state after one reading to be believed, and its snapshot where anything changed."""
+def _advance(
+    state: State, sight: _Sight, decisions: Decisions
+) -> tuple[State, Snapshot | None, tuple[Form, ...]]:
+    """The state after one reading to be believed, and its snapshot where anything changed.
+
+    Last, how the site writes its addresses otherwise than before: such a snapshot may be without
+    changes.
+    """
     reading, place = sight.reading, sight.place
     matching = sight.matching or _matching(state, reading, place, decisions)
-    old = [track.initiative for track in state.present]
     departed = [track.initiative for track in state.departed]
     new = reading.initiatives
-    differences = diff.compare(old, new, matching, departed)
+    old, forms = readdressed([track.initiative for track in state.present], new, matching)
+    if forms:
+        both = zip(state.present, old, strict=True)
+        present = tuple(replace(track, initiative=initiative) for track, initiative in both)
+        state = replace(state, present=present)
+    differences = diff.compare(old, new, matching, departed, reading.language)
     diff.verify_replay(old, new, matching, differences)
     words = diff.compare_words(state.words, reading.words) if state.words else ()
     state = replace(state, shape=reading.shape)
     tracks = _tracks(state, sight, matching, differences, decisions)
-    if state.number and not differences and not words:
+    if state.number and not differences and not words and not forms:
         state = replace(state, last_good=place.at)
         marked = place.capture in decisions.named
-        return (_remembering(state, tracks) if marked else state), None
+        return (_remembering(state, tracks) if marked else state), None, ()
     number = state.number + 1
     paired = {pair.old for pair in matching.pairs if not pair.restored}
     back = {pair.old for pair in matching.pairs if pair.restored}
@@ -462,7 +479,7 @@ def _advance(state: State, sight: _Sight, decisions: Decisions) -> tuple[State, 
         departed=snapshot.departed,
         past=(*state.past, quality.figures(reading))[-PAST_READINGS:],
     )
-    return state, snapshot
+    return state, snapshot, forms
 
 
 def _matching(state: State, reading: Reading, at: _Place, decisions: Decisions) -> Matching:

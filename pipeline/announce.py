@@ -36,7 +36,7 @@ CHART_BACK: Final = timedelta(days=30)
 CURVE_BACK: Final = timedelta(days=365)
 CURVE_POINTS: Final = 61
 FOR_OPERATORS: Final = frozenset(
-    {"shape_changed", "page_moved", "reader", "clock_behind", "new_store"}
+    {"shape_changed", "addresses_changed", "page_moved", "reader", "clock_behind", "new_store"}
 )
 """Technical notes that operators get; the others are on record only."""
 

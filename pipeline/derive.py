@@ -218,7 +218,8 @@ class _Fold:
         """What it came to, where nothing was there before."""
         outcome = self.last.outcome if self.last else None
         is_first = self._was_new and self.state.number > 0
-        if outcome == "unchanged" and self.snapshots:  # a killed look's change, found by this one
+        # A killed look's change, found by this one.
+        if outcome == "unchanged" and (self.changes or is_first):
             outcome = "first" if is_first else "changed"
         return Derived(
             outcome=outcome,

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from monitor import diff
 from monitor.identity.match import Matching, Pair
+from monitor.identity.readdress import readdressed
 from monitor.model import Change
 from snapshots import history
 from snapshots.derived import tracks_at, words_at
@@ -48,10 +49,10 @@ def compare(
         for known in (was, left)
         if track.id in known
     )
-    before = [track.initiative for track in stood]
     after = [track.initiative for track in stands]
     departed = [track.initiative for track in gone]
     matching = Matching(pairs)
+    before, _ = readdressed([track.initiative for track in stood], after, matching)
     differences = diff.compare(before, after, matching, departed, language)
     diff.verify_replay(before, after, matching, differences)
     lives = {one.track: one.id for shown in (old, new) for one in shown.initiatives}

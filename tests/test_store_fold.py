@@ -20,7 +20,8 @@ from snapshots.database import Database
 from snapshots.facts import NewCapture
 from snapshots.places import places_for
 from snapshots.plain import from_plain, to_plain
-from tests.support.editions import ERROR_PAGE, READER, looks_at
+from tests.support.editions import ERROR_PAGE, READER, START, looks_at, page
+from tests.support.initiatives import item
 
 NO_DECISIONS = Decisions()
 DERIVED = [name for name, kind in schema.KIND_OF.items() if kind == "derived"]
@@ -227,3 +228,36 @@ def test_positions_sort_as_the_page_does_and_a_newcomer_moves_nobody(
     assert len(set(after.values())) == len(names)
     if gap > 2**20 and [name for name in order if name < known] == sorted(range(known)):
         assert all(after[name] == place for name, place in before.items())
+
+
+def test_a_site_s_new_addresses_are_kept_without_a_change(store: Database) -> None:
+    """The snapshot that holds them has none; the next load has them all."""
+
+    def shown(address: str) -> bytes:
+        things = ("lekplats", "badplats", "simhall", "cykelbana", "skolskog", "musikskola")
+        links = [(("Läs mer", address.format(thing)),) for thing in things]
+        both = zip(things, links, strict=True)
+        return page([item(thing.capitalize(), f"Vår {thing}.", links=ls) for thing, ls in both])
+
+    kind, where = "text/html; charset=utf-8", "https://granvik.example/vision"
+    bodies = [shown(f"https://{host}/{{}}") for host in ("www.granvik.example", "granvik.example")]
+    looks = [
+        NewCapture(
+            "granvik", START + timedelta(hours=hour), body, content_type=kind, final_url=where
+        )
+        for hour, body in enumerate(bodies)
+    ]
+    record(store, looks)
+    with store.write() as conn:
+        first, second = fold(conn, "granvik", reload=True)
+        assert (first.outcome, second.outcome) == ("first", "unchanged")
+        assert not derived.stored_changes(conn, "granvik")
+        state, _ = derived.load(conn, "granvik")
+        assert state == second.state
+        hrefs = {link.href for track in state.present for link in track.initiative.links}
+        assert all(href and href.startswith("https://granvik.example/") for href in hrefs)
+        assert len(hrefs) == 6
+        before = everything_derived(conn)
+        derived.drop(conn, "granvik")
+        fold(conn, "granvik")
+        assert everything_derived(conn) == before

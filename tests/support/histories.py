@@ -378,13 +378,13 @@ class _Page:
 
     def _about(self) -> _Subject:
         """What an initiative is about: something of its own, or a relative of another's."""
+        own = self.words.subject()
         relatives = [item.about for item in self.items[-40:] if item.about]
         if not relatives or self.dice.random() >= self.style.family_share:
-            return self.words.subject()
-        return self._relative(self.dice.choice(relatives))
+            return own
+        return self._relative(own, self.dice.choice(relatives))
 
-    def _relative(self, other: _Subject) -> _Subject:
-        own = self.words.subject()
+    def _relative(self, own: _Subject, other: _Subject) -> _Subject:
         return _Subject(
             things=[own.things[0], other.things[1], own.things[2], other.things[3]],
             places=[other.places[0], own.places[1]],
@@ -436,7 +436,7 @@ class _Page:
     # -- what an editor may do; each says which kinds it was ---------------------------------
 
     def edit(self) -> None:
-        if self.dice.random() < self.style.odd_share:
+        if self.style.odd_share and self.dice.random() < self.style.odd_share:
             self.dice.choice(self._odd_edits())()
             return
         weights: list[tuple[float, Callable[[], object]]] = [
@@ -717,7 +717,7 @@ class _Page:
         item = self._pick()
         if item is None:
             return
-        about = self._relative(item.about) if item.about else None
+        about = self._relative(self.words.subject(), item.about) if item.about else None
         other = self.fresh(self.dice.choice([s for s in STATUSES if s != item.status]), about)
         other.touched = True
         self.items.remove(item)

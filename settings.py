@@ -65,6 +65,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "allow_private",
         "redirect_hosts",
         "proxy",
+        "proxy_env",
         "no_proxy",
         "ca_file",
     ),
@@ -111,7 +112,8 @@ class WorkerSettings:
 
 @dataclass(frozen=True, slots=True)
 class FetchSettings:
-    """`timeout_seconds` bounds one look in all, `max_bytes` its decoded body."""
+    """`timeout_seconds` bounds one look in all, `max_bytes` its decoded body. `proxy_env` names the
+    variable that holds a proxy's address with its user name and password."""
 
     timeout_seconds: float = 30.0
     max_bytes: int = 10_000_000
@@ -120,6 +122,7 @@ class FetchSettings:
     allow_private: tuple[str, ...] = ()
     redirect_hosts: tuple[str, ...] = ()
     proxy: str = ""
+    proxy_env: str | None = None
     no_proxy: tuple[str, ...] = ()
     ca_file: Path | None = None
 
@@ -246,6 +249,7 @@ def secret(
 
 def require_secrets(settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
     """ConfigurationError for the first secret that is named and not there."""
+    proxy_of(settings.fetch, environment)
     if settings.worker.ping_url_env:
         secret(settings, settings.worker, "ping_url_env", environment)
     if settings.email and settings.email.password_env:
@@ -257,8 +261,26 @@ def require_secrets(settings: Settings, environment: Mapping[str, str] = os.envi
             secret(settings, subscription, "secret_env", environment)
 
 
+def proxy_of(fetch: FetchSettings, environment: Mapping[str, str] = os.environ) -> str:
+    """The proxy's address, with its password where the environment has one; "" without a proxy."""
+    if fetch.proxy_env is None:
+        return fetch.proxy
+    value = environment.get(fetch.proxy_env, "").strip()
+    where = f"fetch.proxy_env: miljövariabeln {fetch.proxy_env}"
+    if not value:
+        raise ConfigurationError(f"{where} är inte satt; sätt den där visionsvakt startas")
+    scheme, _, rest = value.partition("://")
+    try:
+        return f"{scheme}://{rest}" if _proxy(f"{scheme}://{rest.rpartition('@')[2]}") else ""
+    except ValueError as wrong:
+        raise ConfigurationError(f"{where} {wrong}") from None
+
+
 def fetch_rules(fetch: FetchSettings, version: str = "") -> FetchRules:
-    """The `[fetch]` table as the one door to the network takes it; the pause is its gate's."""
+    """The `[fetch]` table as the one door to the network takes it; the pause is its gate's.
+
+    Raises ConfigurationError where the environment lacks the proxy's address.
+    """
     from monitor.fetch import FetchRules  # late: it costs start-up, and most commands never fetch
 
     return FetchRules(
@@ -268,7 +290,7 @@ def fetch_rules(fetch: FetchSettings, version: str = "") -> FetchRules:
         version=version,
         allow_private=fetch.allow_private,
         redirect_hosts=fetch.redirect_hosts,
-        proxy=fetch.proxy,
+        proxy=proxy_of(fetch),
         no_proxy=fetch.no_proxy,
         ca_file=str(fetch.ca_file or ""),
     )
@@ -329,6 +351,8 @@ def _fetch(table: _Table, path: Path) -> FetchSettings:
             table.fail("ca_file", f"{_show(ca_file)} går inte att läsa ({trouble.strerror})")
         if b"-----BEGIN" not in pem:
             table.fail("ca_file", f"{_show(ca_file)} har inga certifikat; den ska vara PEM")
+    if "proxy" in table and "proxy_env" in table:
+        table.fail("proxy_env", "står bredvid proxy; behåll en av dem")
     return FetchSettings(
         timeout_seconds=table.number("timeout_seconds", default.timeout_seconds, 0.1, 3600),
         max_bytes=int(table.number("max_bytes", default.max_bytes, 1, 2**31 - 1, whole=True)),
@@ -337,6 +361,7 @@ def _fetch(table: _Table, path: Path) -> FetchSettings:
         allow_private=table.each("allow_private", _host_or_network),
         redirect_hosts=table.each("redirect_hosts", _host),
         proxy=table.read("proxy", _proxy, ""),
+        proxy_env=table.read("proxy_env", _variable, "", show=False) or None,
         no_proxy=table.each("no_proxy", _host_or_network),
         ca_file=(path.parent / ca_file).resolve() if ca_file else None,
     )
@@ -556,6 +581,8 @@ def _web_address(text: str) -> str:
 
 
 def _proxy(text: str) -> str:
+    if "@" in text:
+        raise ValueError("får inte ha användarnamn och lösenord i filen; använd proxy_env")
     _web_address(text)
     if urlsplit(text).path.strip("/"):
         raise ValueError("ska bara vara adress och port, som http://proxy.example.se:3128")

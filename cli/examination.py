@@ -39,7 +39,7 @@ from notifications.incidents import mend_of
 from pipeline.upkeep import last_copy
 from pipeline.watched import Watched
 from presentation.language import Language
-from settings import PageSettings, Settings, fetch_rules, secret
+from settings import PageSettings, Settings, fetch_rules, proxy_of, secret
 from snapshots import derived, facts, holders, watch
 from snapshots.database import Database, open_database
 from snapshots.schema import captures, technical
@@ -284,8 +284,9 @@ class Examination:
 
     def _proxy_and_ca(self) -> Iterator[Finding]:
         fetch = self.settings.fetch
-        if fetch.proxy:
-            address = urlsplit(fetch.proxy)
+        proxy = proxy_of(fetch)
+        if proxy:
+            address = urlsplit(proxy)
             name = f"{address.hostname}:{address.port or 3128}"
             try:
                 place = (address.hostname or "", address.port or 3128)

@@ -13,11 +13,12 @@ import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 from urllib.parse import urlsplit
 
 import structlog
 
+from notifications.channels import SHORTEST_SECRET
 from presentation.documents import instant
 from presentation.language import Language, language
 from presentation.reports import delivery_line, look_line, stamped
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from pipeline.deliver import Delivered
 
 Event: TypeAlias = MutableMapping[str, Any]
-
-SHORTEST: Final = 4
-"""A shorter secret would take ordinary words out of the log."""
 
 
 @dataclass(slots=True)
@@ -143,7 +141,7 @@ def secrets_of(
     settings: Settings, environment: Mapping[str, str] = os.environ
 ) -> tuple[tuple[str, str], ...]:
     """(a secret, what stands in its place), the longest first: one may be a part of another."""
-    names = [settings.worker.ping_url_env]
+    names = [settings.worker.ping_url_env, settings.fetch.proxy_env]
     if settings.email:
         names.append(settings.email.password_env)
     for one in settings.subscriptions:
@@ -152,20 +150,20 @@ def secrets_of(
     for name in dict.fromkeys(name for name in names if name):
         value = environment.get(name, "").strip()
         for part in (value, *value.split(), *_parts(value)):
-            if len(part) >= SHORTEST:
+            if len(part) >= SHORTEST_SECRET:
                 found[part] = f"${name}"
     password = urlsplit(settings.database_url).password or ""
-    if len(password) >= SHORTEST:
+    if len(password) >= SHORTEST_SECRET:
         found[password] = "***"
     return tuple(sorted(found.items(), key=lambda pair: -len(pair[0])))
 
 
 def _parts(value: str) -> tuple[str, ...]:
-    """Of an address, what makes it a secret: its path and its query; its host may be named."""
+    """Of an address, what makes it a secret: password, path and query; its host may be named."""
     if not value.startswith(("http://", "https://")):
         return ()
     parts = urlsplit(value)
-    return (parts.path.strip("/"), parts.query)
+    return (parts.password or "", parts.path.strip("/"), parts.query)
 
 
 def _cleaned(value: Any, secrets: tuple[tuple[str, str], ...]) -> Any:

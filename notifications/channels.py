@@ -21,6 +21,8 @@ from monitor.errors import FetchError, GiveUp, TryAgain
 from notifications.subscriptions import Subscription
 
 POST_SECONDS: Final = 20.0
+SHORTEST_SECRET: Final = 4
+"""A shorter one would take ordinary words out of what is said."""
 _ABOUT_THIS_MESSAGE: Final = frozenset({400, 409, 413, 415, 422})
 
 
@@ -142,7 +144,7 @@ def post(poster: Poster, url: str, body: bytes, headers: Mapping[str, str]) -> R
     if 200 <= status < 300:
         return Receipt(f"{status}")
     text = f"svarade {status}"
-    if said := one_line(answer.body_start.decode("utf-8", "replace"), 120):
+    if said := one_line(_without(url, answer.body_start.decode("utf-8", "replace")), 120):
         text = f"{text}: {said}"
     if status == 410:
         raise GiveUp(text, ends_subscription=True)
@@ -150,6 +152,15 @@ def post(poster: Poster, url: str, body: bytes, headers: Mapping[str, str]) -> R
         raise TryAgain(text)
     wait = answer.retry_after_seconds if status in (429, 503) else None
     raise ChannelDown(text, code=f"http_{status}", retry_after_seconds=wait)
+
+
+def _without(url: str, said: str) -> str:
+    """What the other side said, without the address, which may be a secret: some repeat it."""
+    parts = urlsplit(url)
+    for part in (url, parts.query, parts.path, parts.path.strip("/")):
+        if len(part) >= SHORTEST_SECRET:
+            said = said.replace(part, "…")
+    return said
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")

@@ -76,6 +76,21 @@ WRONG: dict[str, tuple[str, str, str]] = {
     ),
     "bad listen": (config(PAGE, listen="8080"), "web.listen", "127.0.0.1:8080"),
     "bad network": (config(PAGE, allow_private=["10.2.0.0/99"]), "fetch.allow_private", ""),
+    "password in the proxy's address": (
+        config(PAGE, proxy="http://vakt:hemligt@proxy.example:3128"),
+        "fetch.proxy",
+        "proxy_env",
+    ),
+    "two proxies": (
+        config(PAGE, proxy="http://proxy.example:3128", proxy_env="PROXY"),
+        "fetch.proxy_env",
+        "behåll en",
+    ),
+    "address where a variable's name belongs": (
+        config(PAGE, table("[worker]", ping_url_env="https://ping.example/5f3a")),
+        "worker.ping_url_env",
+        "miljövariabel",
+    ),
     "other database": (
         config(PAGE, table("[database]", url="mysql://x/y")),
         "database.url",

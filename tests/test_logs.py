@@ -19,6 +19,10 @@ from pipeline.deliver import Delivered
 from pipeline.watched import Watched
 from settings import load
 from tests.support.editions import PROFILE
+from tests.support.hooks import SECRET
+from tests.support.mail import MailHost
+from tests.support.program import FIRST, Home, by_hook, by_mail, config, mail, page, table, until
+from tests.support.web import Asked, Proxy, Served, Site
 
 NOW = datetime(2026, 11, 23, 7, 30, tzinfo=UTC)
 PAGE = Watched("p", "omsorg", "Omsorg", "https://www.granvik.example/omsorg", PROFILE)
@@ -139,3 +143,54 @@ def test_a_librarys_warning_comes_as_a_line_of_ours(tmp_path: Path, root: loggin
     (line,) = said(stream)
     assert line["kind"] == "trouble"
     assert line["text"] == "uvicorn.error: it broke (ValueError)"
+
+
+@pytest.mark.slow
+def test_nothing_that_a_real_run_says_or_keeps_holds_a_secret(tmp_path: Path) -> None:
+    def serve(asked: Asked) -> Served:
+        if asked.path == "/robots.txt":
+            return Served(b"", 404)
+        if asked.path == "/p":
+            return Served(FIRST.html)
+        return Served(f"{asked.path} failed".encode(), 500)  # some repeat the address they had
+
+    secrets = {
+        "LOSEN": "syltburk-47",
+        "HOOK_SECRET": SECRET,
+        "TEAMS": "http://flow.granvik.example/flow/a1b2c3?sig=bananskal",
+        "PING": "http://ping.granvik.example/5f3a-9c",
+        "PROXY": "",
+        "VISIONSVAKT_DEBUG": "1",
+    }
+    chat = {"channel": "teams", "url_env": "TEAMS", "digest": "immediate"}
+    with Site(serve) as site, Proxy(site.port) as proxy, MailHost() as post:
+        secrets["PROXY"] = f"http://vakt:gurkburk-11@127.0.0.1:{proxy.port}"
+        tables = (
+            page("granvik", "http://www.granvik.example/p", every="1s"),
+            by_mail(),
+            by_hook("http://intranat.granvik.example/hook"),
+            table("[[subscriptions]]", id="teams", **chat),
+            table("[[subscriptions]]", id="drift", about="operation", **chat),
+            table("[worker]", ping_url_env="PING"),
+            mail(post.port, username="vakt", password_env="LOSEN"),
+        )
+        home = Home(tmp_path, config(*tables, proxy_env="PROXY"), secrets)
+        home.run("check")
+        with home.started("run") as worker:
+            worker.line("inget har ändrats")
+            worker.line("livstecknet kom inte fram")
+            until(
+                lambda: all(
+                    one["attempts"] for one in home.json("deliveries", "list")["deliveries"]
+                )
+            )
+            worker.stop()
+            said = worker.out + "\n".join(worker.err)
+        said += home.run("doctor", "--send-test").out + home.run("deliveries", "list").out
+        assert proxy.seen.authorizations[-1] is not None
+    kept = b"".join(file.read_bytes() for file in tmp_path.glob("visionsvakt.db*")).decode(
+        "latin-1"
+    )
+    for part in ("syltburk", SECRET[6:], "a1b2c3", "bananskal", "5f3a", "gurkburk"):
+        assert part not in said, part
+        assert part not in kept, part

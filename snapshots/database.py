@@ -328,11 +328,14 @@ def sorted_errors(address: sa.URL) -> Iterator[None]:
         yield
     except sa.exc.DBAPIError as error:
         place = _place(address)
-        known = (
-            _sqlite_error(error.orig, place)
-            if address.get_backend_name() == "sqlite"
-            else _postgresql_error(error, place)
-        )
+        known = None
+        cause: BaseException | None = error
+        while known is None and cause is not None:
+            # SQLite gives up the whole transaction where the disk is full: a savepoint inside it
+            # can't be gone back to, and that error hides the one that says why.
+            if isinstance(cause, sa.exc.DBAPIError):
+                known = _sorted_error(cause, address, place)
+            cause = cause.__context__
         if known is None:
             raise
         raise known from error
@@ -340,6 +343,12 @@ def sorted_errors(address: sa.URL) -> Iterator[None]:
         raise StoreBusy(
             f"{_place(address)} har för många samtidiga läsare: försök igen."
         ) from error
+
+
+def _sorted_error(error: sa.exc.DBAPIError, address: sa.URL, place: str) -> StoreError | None:
+    if address.get_backend_name() == "sqlite":
+        return _sqlite_error(error.orig, place)
+    return _postgresql_error(error, place)
 
 
 def _sqlite_error(error: BaseException | None, place: str) -> StoreError | None:

@@ -410,6 +410,13 @@ def test_a_full_disk_is_named_and_nothing_is_half_written(sqlite_store: Database
 
     with pytest.raises(StoreError, match=r"disken är full.*Inget är halvskrivet"):
         fill()
+    with (
+        pytest.raises(StoreError, match="disken är full"),
+        sqlite_store.write() as conn,
+        conn.begin_nested(),  # SQLite has given up the whole transaction, savepoint and all
+    ):
+        for number in range(1, 60):
+            facts.record(conn, seen(number, body=noise + bytes([number]) * 4000))
     with sqlite_store.read() as conn:
         assert len(list(facts.looks(conn, "granvik"))) == 1
     sa.event.remove(sqlite_store.engine, "connect", full)

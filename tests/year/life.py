@@ -29,7 +29,7 @@ from tests.year.plan import DAY, HOUR, SECOND_HOURS, START, STILL_HOURS, Plan
 from tests.year.town import ARCHIVE, CHAT, HOOK, SECRET, SITE, Town
 
 TICK = timedelta(seconds=5)
-LONGEST_STEP = 6 * HOUR
+LONGEST_STEP = 12 * HOUR
 STUCK = timedelta(minutes=2)
 CANARY_EVERY = 10 * DAY
 """In service it sings every day, and at each start."""
@@ -218,10 +218,11 @@ class Life:
                 if self._kills and self._kills[0].at <= self.clock.true:
                     kill = self._kills.pop(0)
                     fate.armed, down = kill.point, kill.down
-                began = self.clock()
+                began, troubles = self.clock(), len(self.trouble)
                 worker.tick()
                 self.ticks += 1
                 stuck = worker.last_tick is None or worker.last_tick < began
+                stuck = stuck or len(self.trouble) > troubles
                 self.clock.to(self._next(worker, STUCK if stuck else TICK))
         except Killed:
             self.deaths.append(f"{self.clock.true:%Y-%m-%d %H:%M} {fate.last}")
@@ -280,7 +281,7 @@ class Life:
         now, shown = self.clock.true, self.clock()
         moments = [shown + LONGEST_STEP]
         with worker.installation.database.read() as conn:
-            moments += [m for m in (watch.next_due(conn),) if m is not None]
+            moments += self._looks_due(conn, worker)
             moments += self._deliveries_due(conn, shown)
             moments += self._digests_due(conn)
         then = now + max(min(moments) - shown, least)
@@ -288,6 +289,13 @@ class Life:
         return min([then, *(mark for mark in marks if mark > now)]) + timedelta(
             seconds=random.random() * 5
         )
+
+    def _looks_due(self, conn: sa.Connection, worker: Worker) -> Iterator[datetime]:
+        """A page that rests after trouble with the store is not looked at, though it is due."""
+        for page in watch.all_pages(conn):
+            rest = worker._resting.get(page.key)
+            if page.due_at is not None:
+                yield max(page.due_at, rest.since + rest.pause) if rest else page.due_at
 
     def _deliveries_due(self, conn: sa.Connection, shown: datetime) -> list[datetime]:
         table = deliveries.c

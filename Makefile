@@ -1,7 +1,9 @@
 # Everything here builds .venv itself, from locks with hashes: needs Python 3.11+, pip and make.
 #
 #   make demo     a small town's page goes through four editions; see what people are told
-#   make test     the suite (make slow: the longer judges; make check: format, lint, types, floors, docs)
+#   make test     the suite (make slow: the longer judges, make judge-image: the image, built and run)
+#   make year     twenty simulated years; a failing one says how to live it again
+#   make check    format, lint, types, floors, docs
 #   make system   Debian packages that some tests drive for real; they skip by name where missing
 #   make docs     write docs/commands.md and docs/modules.md anew from the code
 #   make lock     resolve pyproject.toml anew (needs uv)
@@ -18,11 +20,11 @@ DEV     := $(VENV)/.dev
 SYSTEM_PACKAGES := buildah chromium debootstrap dovecot-imapd fonts-dejavu-core openssl postfix \
                    prometheus shellcheck wget
 
-.PHONY: help venv demo test check slow all bench fuzz year image wheel system docs lock clean
+.PHONY: help venv demo test check slow judge-image all bench fuzz year image wheel system docs lock clean
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n '3,7s/^# *//p' Makefile
+	@sed -n '3,9s/^# *//p' Makefile
 
 # --- the environment ---------------------------------------------------------------------------
 
@@ -60,10 +62,12 @@ PYTEST = $(PY) -m pytest -n $(or $(JOBS),auto) --dist loadgroup
 test: $(DEV)
 	@$(PYTEST) $(ARGS)
 
-# The image is built and run by one process alone: two would take each other's layers away.
 slow: $(DEV)
 	@$(PYTEST) -m slow --ignore=tests/test_image.py $(ARGS)
-	@$(PY) -m pytest -m slow tests/test_image.py
+
+# By one process alone: two would take each other's layers away.
+judge-image: $(DEV)
+	@$(PY) -m pytest -m slow tests/test_image.py $(ARGS)
 
 check: $(DEV)
 	@$(BIN)/ruff format --check .
@@ -71,7 +75,7 @@ check: $(DEV)
 	@$(BIN)/mypy
 	@$(PY) -m pytest -q tests/test_floors.py tests/test_docs.py
 
-all: check test slow
+all: check test slow judge-image year
 
 # --- measure -----------------------------------------------------------------------------------
 

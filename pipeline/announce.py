@@ -6,7 +6,8 @@ that makes its id, so that it is told once however often it is planned, and when
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -72,6 +73,23 @@ class _Desk:
         return history.last_good_looks(self.conn)
 
     @cached_property
+    def told_blind(self) -> Mapping[str, Mapping[str, str]]:
+        """To each subscription, since when pages (by id) were told to be blind, where the end has
+        not been told."""
+        found = self.conn.execute(
+            sa.select(messages.c.subscription, messages.c.payload)
+            .where(messages.c.kind == "blind")
+            .order_by(messages.c.created_at, messages.c.id)
+        )
+        blind: dict[str, dict[str, str]] = defaultdict(dict)
+        for subscription, payload in found:
+            if payload["until"]:
+                blind[subscription].pop(payload["page"]["id"], None)
+            else:
+                blind[subscription][payload["page"]["id"]] = str(payload["since"])
+        return blind
+
+    @cached_property
     def in_trouble(self) -> frozenset[str]:
         """The subjects of the incidents that are going on."""
         return frozenset(one.subject for one in incidents.open_incidents(self.conn))
@@ -113,9 +131,17 @@ def plan(
             planned += _quiet(desk, one, since)
             if one.channel != "webhook":
                 planned += _blind(desk, one, since)
-    ids = [one.id for one in planned]
-    told = set(conn.execute(sa.select(messages.c.id).where(messages.c.id.in_(ids))).scalars())
+    told = _told_of(conn, [one.id for one in planned])
     return tuple(one for one in planned if one.id not in told)
+
+
+def _told_of(conn: Connection, ids: Iterable[str]) -> set[str]:
+    """Which of these messages there are."""
+    wanted = list(ids)
+    if not wanted:
+        return set()
+    found = sa.select(messages.c.id).where(messages.c.id.in_(wanted))
+    return set(conn.execute(found).scalars())
 
 
 def announce(conn: Connection, planned: Sequence[Announcement], now: datetime) -> int:
@@ -164,14 +190,17 @@ def _welcomes(desk: _Desk, subscription: Subscription) -> Iterator[Announcement]
 def _first_snapshots(
     desk: _Desk, subscription: Subscription, since: datetime
 ) -> Iterator[Announcement]:
-    for page in desk.watched(subscription):
+    pages = desk.watched(subscription)
+    ids = {page.key: message_id(subscription, "first", (page.key,)) for page in pages}
+    told = _told_of(desk.conn, ids.values())
+    for page in pages:
+        if ids[page.key] in told:
+            continue
         first = sa.select(snapshots.c.at).where(snapshots.c.page == page.key)
         at = desk.conn.scalar(first.order_by(snapshots.c.number).limit(1))
-        key = (page.key,)
-        if at is None or at < since or _is_told(desk, subscription, "first", key):
-            continue
-        payload = {"page": _page_with_counts(desk.conn, page)}
-        yield Announcement(subscription, "first", payload, key)
+        if at is not None and at >= since:
+            payload = {"page": _page_with_counts(desk.conn, page)}
+            yield Announcement(subscription, "first", payload, (page.key,))
 
 
 def _page_with_counts(conn: Connection, page: PageRow) -> dict[str, Any]:
@@ -240,7 +269,7 @@ def _has_waiting(conn: Connection, subscription: Subscription) -> bool:
 
 def _blind(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator[Announcement]:
     """Readers of a page that nobody could read for long hear of it, and when it is over."""
-    told = _told_blind(desk, subscription)
+    told = desk.told_blind[subscription.id]
     # Where nobody looked the page is not to blame, and the next look may well succeed.
     for page in desk.watched(subscription):
         last = desk.good_looks.get(page.id)
@@ -257,22 +286,6 @@ def _blind(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator
         if before is not None:
             over = {**payload, "since": before, "until": instant(last)}
             yield Announcement(subscription, "blind", over, (page.key, before, "over"))
-
-
-def _told_blind(desk: _Desk, subscription: Subscription) -> dict[str, str]:
-    """Since when pages (by id) were told to be blind, where the end has not been told."""
-    found = desk.conn.execute(
-        sa.select(messages.c.payload)
-        .where(messages.c.subscription == subscription.id, messages.c.kind == "blind")
-        .order_by(messages.c.created_at, messages.c.id)
-    ).scalars()
-    blind: dict[str, str] = {}
-    for payload in found:
-        if payload["until"]:
-            blind.pop(payload["page"]["id"], None)
-        else:
-            blind[payload["page"]["id"]] = str(payload["since"])
-    return blind
 
 
 # --- trouble ----------------------------------------------------------------------------------
@@ -355,12 +368,6 @@ def _notes(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator
             "at": instant(row.at),
         }
         yield Announcement(subscription, "note", payload, (row.seq,))
-
-
-def _is_told(desk: _Desk, subscription: Subscription, kind: str, key: tuple[object, ...]) -> bool:
-    wanted = message_id(subscription, kind, key)
-    found = sa.select(messages.c.id).where(messages.c.id == wanted)
-    return desk.conn.execute(found).first() is not None
 
 
 # --- charts -----------------------------------------------------------------------------------

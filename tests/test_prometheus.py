@@ -157,7 +157,7 @@ def test_alerts_fire_in_their_faults_and_clear_when_mended(tmp_path: Path) -> No
             watcher.until_firing("VisionsvaktQuarantine")
             for one in home.json("quarantine", "list")["captures"]:
                 signed = ("--by", "Kim", "--why", "webbplatsen var trasig")
-                assert home.run("quarantine", "reject", one["capture"], *signed).code == 0
+                assert home.run("quarantine", "reject", one["id"], *signed).code == 0
             watcher.until_firing()
 
             refusing[0] = True

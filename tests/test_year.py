@@ -1,10 +1,11 @@
-"""The simulated year: nothing lost, nothing invented, everything told once. See tests/year."""
+"""The simulated year: nothing lost, nothing invented, everything told once. See tests/year.
+
+Whole years, twenty of them, are lived by `make year`.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
-
-import pytest
 
 from tests.support.telling import STOCKHOLM
 from tests.year.plan import HOUR, NIGHTS, PAGES, START, make_plan
@@ -46,9 +47,3 @@ def test_a_year_has_every_fault_and_both_nights_of_the_clocks() -> None:
             timedelta(hours=2),
         }
         assert any(edition.at == night for page in PAGES for edition in plan.editions[page])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_whole_year_loses_repeats_and_invents_nothing(seed: int) -> None:
-    assert live(seed, 365)[1].wrong == []

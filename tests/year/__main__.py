@@ -26,12 +26,10 @@ def main() -> int:
         for seed, verdict, figures, seconds in pool.imap_unordered(one, tasks):
             state = "ok" if not verdict.wrong else f"{len(verdict.wrong)} WRONG"
             print(f"seed {seed}: {state} in {seconds:.0f} s: {figures}", flush=True)
-            for text in verdict.wrong[:12]:
+            for text in [*verdict.wrong[:12], *verdict.wrong[12:][-2:]]:
                 print(f"    {text}", flush=True)
             if verdict.wrong:
                 failed.append(seed)
-                again = f"python -m tests.year --first {seed} --seeds 1 --days {chosen.days}"
-                print(f"    again: {again}", flush=True)
     minutes = (time.monotonic() - began) / 60
     print(f"{len(tasks)} seeds in {minutes:.1f} min, {len(failed)} wrong {failed or ''}")
     return 1 if failed else 0

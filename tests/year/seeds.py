@@ -31,7 +31,8 @@ def live(seed: int, days: int, keep: bool = False) -> tuple[int, Verdict, Life, 
         raise
     if verdict.wrong:
         keep = True
-        verdict.wrong.append(f"folder: {folder}")
+        again = f"python -m tests.year --first {seed} --seeds 1 --days {days} --keep"
+        verdict.wrong += [f"folder: {folder}", f"again: {again}"]
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
     return seed, verdict, life, time.monotonic() - began

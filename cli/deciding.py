@@ -73,7 +73,12 @@ def quarantine_list(context: typer.Context, as_json: AsJson = False) -> None:
 def quarantine_show(context: typer.Context, capture: Capture, as_json: AsJson = False) -> None:
     """Visa en hämtning bredvid den senaste goda, och vad som skulle sägas om den godtogs."""
     from pipeline.decide import weigh
-    from presentation.documents import change_document, instant, reading_document
+    from presentation.documents import (
+        change_document,
+        instant,
+        reading_document,
+        reason_documents,
+    )
     from presentation.language import language
     from presentation.reports import weighed_lines
     from wiring import install
@@ -90,6 +95,7 @@ def quarantine_show(context: typer.Context, capture: Capture, as_json: AsJson = 
         "id": capture,
         "page": weighed.page.id,
         "captured_at": instant(weighed.at),
+        "reasons": reason_documents(weighed.reasons),
         "last_good": good,
         "reading": reading_document(weighed.suspect),
         "changes": [change_document(change) for change in weighed.changes],

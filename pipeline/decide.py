@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from monitor.errors import StoreError, UsageError
 from monitor.extract import extract
-from monitor.model import Change, Decisions, Observation, Reading, Source
+from monitor.model import Change, Decisions, Observation, Reading, Reason, Source
 from monitor.step import step
 from notifications.subscriptions import Subscription
 from pipeline.check import change_documents, page_info, tell_changes
@@ -108,13 +108,15 @@ def retry(desk: Desk, page: Watched, now: datetime) -> Derived:
 class Weighed:
     """A capture that waits beside the last good one: both readings, and what accepting would tell.
 
-    `good` holds (heading, status, initiatives) of the last good reading's sections.
+    `good` holds (heading, status, initiatives) of the last good reading's sections; `reasons` are
+    those on record for a capture that waits, against the page's past too.
     """
 
     page: Watched
     at: datetime
     good: tuple[tuple[str, str | None, int], ...]
     suspect: Reading
+    reasons: tuple[Reason, ...]
     changes: tuple[Change, ...]
 
 
@@ -127,6 +129,7 @@ def weigh(desk: Desk, capture: str) -> Weighed:
         if look is None:
             raise StoreError(f"{capture}: hämtningen saknas i databasen. Kör verify.")
         body = facts.body(conn, look)
+        waiting = {one.capture: one.reasons for one in history.quarantined(conn, page.key)}
     known = tuple(track.initiative for track in state.present)
     reading = extract(Source(body, look.content_type, look.url or page.url), page.profile, known)
     accepting = Decisions(accepted=frozenset({capture}))
@@ -137,6 +140,7 @@ def weigh(desk: Desk, capture: str) -> Weighed:
         look.at,
         tuple((heading, status, count) for (heading, status), count in counts.items()),
         reading,
+        waiting.get(capture, reading.reasons),
         tuple(change for snapshot in done.snapshots for change in snapshot.changes),
     )
 

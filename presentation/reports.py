@@ -153,7 +153,7 @@ def weighed_lines(weighed: Document, words: Language, zone: tzinfo) -> Iterator[
     """A capture that waits, beside the last good reading, and what accepting it would tell."""
     reading = weighed["reading"]
     yield f"{weighed['id']}  {weighed['page']}  {local(weighed['captured_at'], zone)}"
-    for reason in reading["reasons"]:
+    for reason in weighed["reasons"]:
         yield f"  {words.reason(reason['code'], reason['text'])} ({reason['code']})"
     counts: dict[str, list[str]] = {}
     for section in weighed["last_good"]:

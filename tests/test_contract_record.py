@@ -389,6 +389,7 @@ def test_what_cannot_be_trusted_is_counted_and_told(tmp_path: Path) -> None:
     assert all(set(reason) == {"code", "text"} for reason in capture["reasons"])
     shown = home.json("quarantine", "show", capture["id"])
     assert shown["captured_at"] == capture["captured_at"]
+    assert shown["reasons"] == capture["reasons"]
 
 
 # ----------------------------------------------------------------------------------------- rebuild

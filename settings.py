@@ -247,6 +247,20 @@ def secret(
     return value
 
 
+def weak_keys(
+    settings: Settings, environment: Mapping[str, str] = os.environ
+) -> tuple[tuple[str, int], ...]:
+    """Variables with a webhook key of another length than the 24 to 64 bytes of the Standard
+    Webhooks specification, and that length. What is no key at all, `secret` refuses."""
+    found: dict[str, int] = {}
+    for one in settings.subscriptions:
+        for key in environment.get(one.secret_env or "", "").split():
+            size = _key_bytes(key)
+            if one.secret_env and size and not 24 <= size <= 64:
+                found[one.secret_env] = size
+    return tuple(found.items())
+
+
 def require_secrets(settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
     """ConfigurationError for the first secret that is named and not there."""
     proxy_of(settings.fetch, environment)
@@ -661,16 +675,21 @@ def _variable(text: str) -> str:
 
 
 def _webhook_secret(text: str) -> None:
+    # The specification wants 24 to 64 bytes; the receiver chooses, and some choose otherwise:
+    # that is told (`weak_keys`), not refused.
+    if not all(map(_key_bytes, text.split())):
+        raise ValueError("har ingen nyckel: den ska vara whsec_ och helst 24-64 byte i base64")
+
+
+def _key_bytes(key: str) -> int:
+    """How long a webhook's key is, decoded; 0 where it is none."""
     from base64 import b64decode
 
-    for one in text.split():
-        try:
-            size = len(b64decode(one.removeprefix("whsec_"), validate=True))
-        except ValueError:
-            size = 0
-        # The specification wants 24 to 64 bytes; the receiver chooses, and some choose otherwise.
-        if not one.startswith("whsec_") or not size:
-            raise ValueError("har ingen nyckel: den ska vara whsec_ och helst 24-64 byte i base64")
+    try:
+        size = len(b64decode(key.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        return 0
+    return size if key.startswith("whsec_") else 0
 
 
 # --- reading strictly -------------------------------------------------------------------------

@@ -39,7 +39,7 @@ from notifications.incidents import mend_of
 from pipeline.upkeep import last_copy
 from pipeline.watched import Watched
 from presentation.language import Language
-from settings import PageSettings, Settings, fetch_rules, proxy_of, secret
+from settings import PageSettings, Settings, fetch_rules, proxy_of, secret, weak_keys
 from snapshots import derived, facts, holders, watch
 from snapshots.database import Database, open_database
 from snapshots.schema import captures, technical
@@ -192,6 +192,8 @@ class Examination:
             except ConfigurationError as error:
                 text = str(error).removeprefix(f"{settings.path}: ")
                 yield Finding("configuration", "trouble", "secret", text)
+        for variable, size in weak_keys(settings):
+            yield self.said("configuration", "warning", "weak_key", variable=variable, size=size)
 
     def _database(self) -> Iterator[Finding]:
         file = _sqlite_file(self.settings.database_url)

@@ -93,7 +93,7 @@ def run(
     from cli.logs import open_log, take_over
     from presentation.language import language
     from scheduler import Listener, tick_seconds
-    from settings import require_secrets
+    from settings import require_secrets, weak_keys
     from wiring import now
 
     settings = session(context).settings()
@@ -118,6 +118,8 @@ def run(
             words = language(settings.worker.language)
             if worker.installation.is_new:
                 log.say(new_store_line(worker.installation, words))
+            for variable, size in weak_keys(settings):
+                log.say(words.say("doctor.weak_key", variable=variable, size=size))
             log.say(words.count("reports.watching", len(settings.pages)))
             worker.run()
             log.say(log.words.say("reports.stopping"))

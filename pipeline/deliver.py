@@ -172,6 +172,9 @@ def deliver(
     due, waiting = _due_lanes(database, office, now(), charts)
     if due:
         done = _run_lanes(database, office, now, keep_going, charts)
+        if any(one.failed for one in done):  # operators hear of it now, not in a minute
+            _begin(database, office, now(), after_trouble=True)
+            done += _run_lanes(database, office, now, keep_going, charts)
         with database.read() as conn:
             waiting = outbox.waiting(conn)
     return Delivered(
@@ -205,9 +208,11 @@ def _run_lanes(
     return [*done, *(lane.result() for lane in lanes.values())]
 
 
-def _begin(database: Database, office: PostOffice, now: datetime) -> None:
+def _begin(
+    database: Database, office: PostOffice, now: datetime, *, after_trouble: bool = False
+) -> None:
     """Take up what a killed program had in hand, and write what is to be announced."""
-    planning = office.agenda.is_time(now)
+    planning = office.agenda.is_time(now) or after_trouble
     with database.read() as conn:
         leased = outbox.leased(conn)
         planned = planning and bool(_planned(conn, office, now))
@@ -348,7 +353,8 @@ def _note_trouble(
         subject, cause = _address_subject(row), "never_arrived"
     else:
         return
-    trouble = incidents.Trouble(cause, str(error), incidents.mend_of(cause))
+    what = str(error) if subject == MAIL else f"{row['subscription']}: {error}"
+    trouble = incidents.Trouble(cause, what, incidents.mend_of(cause))
     after = incidents.OPENS_AFTER if isinstance(error, ChannelDown) else 1
     incidents.note(conn, subject, trouble, now, after=after)
 

@@ -54,17 +54,21 @@ class Language:
 
     def reason(self, code: str, text: str) -> str:
         """A sentence of the record: as it was written, or this language's for the same code, with
-        the names and numbers that were written in it."""
+        the names and numbers that were written in it, and the name that stood before it."""
         known = self.record.get("reasons", {})
         said = known.get("http" if code.startswith("http_") and code not in known else code)
         if said is None:
             return text
-        facts = [quoted or plain.rstrip(".,;:)") for quoted, plain in _FACT.findall(text)]
+        named = _NAMED.match(text)
+        before, sentence = named.groups() if named else ("", text)
+        facts = [quoted or plain.rstrip(".,;:)") for quoted, plain in _FACT.findall(sentence)]
         try:
             filled = said.format(*facts)
         except IndexError:
             return text
-        return f"{filled} ({', '.join(facts)})" if facts and filled == said else filled
+        if facts and filled == said:
+            filled = f"{filled} ({', '.join(facts)})"
+        return before + filled
 
     def mend(self, cause: str, text: str) -> str:
         """What is to be done about a cause: as it was written, or this language's for it."""
@@ -139,6 +143,8 @@ class Language:
         return found
 
 
+_NAMED: Final = re.compile(r"([^\s«]+: )(.+)", re.DOTALL)
+"""A name before a sentence: a page's id, a subscription's, a server."""
 _FACT: Final = re.compile(
     r"«([^»]*)»|(https?://\S+|(?<![\w-])\d+(?:[.:/]\d+)*|[\w-]+(?:\.[\w-]+)+(?::\d+)?)"
 )

@@ -36,16 +36,17 @@ def delivery_line(sent: int, waiting: int, dead: int, words: Language) -> str:
 
 
 def delivery_rows(deliveries: Sequence[Document], words: Language, zone: tzinfo) -> Iterator[str]:
-    """Every delivery, a line each."""
+    """Every delivery, a line each: when it was sent, or queued where it has not been."""
     for one in deliveries:
         again = ""
         if one["next_attempt"]:
             again = words.say("reports.next_attempt", at=local(one["next_attempt"], zone))
         trouble = f" – {words.trouble(one['error'])}" if one["error"] else ""
         tries = words.count("reports.attempts", one["attempts"])
+        at = local(one["sent_at"] or one["created_at"], zone)
         yield (
-            f"{one['id']}  {words.say('states.' + one['state'])}  {one['subscription']}  "
-            f"{one['address']}  ({tries}{again}){trouble}"
+            f"{one['id']}  {at}  {words.say('states.' + one['state'])}  {one['subscription']}  "
+            f"{one['address']}  {words.say('messages.' + one['kind'])} ({tries}{again}){trouble}"
         )
     if not deliveries:
         yield words.say("reports.no_deliveries")

@@ -11,7 +11,7 @@ from tests.support.program import Home, by_hook, by_mail, config, mail, page, ta
 
 URL = "https://www.granvik.example/vision.html"
 PAGE = page("granvik", URL)
-SECRET = "whsec_" + "Z3JhbnZpa3MgaGVtbGlnYSBueWNrZWw="
+SECRET = "whsec_" + "Z3JhbnZpa3MgaGVtbGlnYSBueWNrZWwgMQ=="
 
 WRONG: dict[str, tuple[str, str, str]] = {
     # name: (configuration, the key as the line names it, a part of the mend)

@@ -248,8 +248,7 @@ def test_an_address_that_refuses_for_good_is_told_to_operators_once(
         place.host.fault = lambda step, address: (
             "550 no such user" if (step, address) == ("RCPT", "fel@granvik.example") else None
         )
-        place.post()
-        (mail,) = place.post(minutes=1)
+        *_others, mail = place.post()
         assert "fel@granvik.example" in mail.text
         assert "deliveries retry" in mail.text
         assert place.post(minutes=1) == []
@@ -260,10 +259,10 @@ def test_a_receiver_that_wants_no_more_is_told_to_operators(sqlite_store: Databa
         welcomed(place)
         place.items = ITEMS[1:]
         place.look(hours=1)
-        place.post()
-        (mail,) = place.post(minutes=1)
-        assert "410" in mail.text
-        assert "intranat" in mail.text
+        (mail,) = place.post()
+        assert mail.subject == "Driftstörning: intranat: svarade 410"
+        assert "deliveries retry" in mail.text
+        assert place.post(minutes=1) == []
 
 
 # --- the rules ---

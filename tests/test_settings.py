@@ -253,6 +253,20 @@ def test_a_secret_is_asked_for_only_when_used_and_never_shown(tmp_path: Path) ->
     settings.require_secrets(found, {"HOOK": both})
 
 
+@pytest.mark.parametrize(
+    ("size", "odd"), [(1, True), (23, True), (24, False), (64, False), (65, True)]
+)
+def test_a_webhook_key_of_another_length_than_the_specification_s_is_told_not_refused(
+    tmp_path: Path, size: int, odd: bool
+) -> None:
+    found = load(tmp_path, HOOK)
+    key = f"whsec_{base64.b64encode(bytes(size)).decode()}"
+    good = f"whsec_{base64.b64encode(bytes(32)).decode()}"
+    environment = {"HOOK": f"{good} {key}"}
+    settings.require_secrets(found, environment)
+    assert settings.weak_keys(found, environment) == ((("HOOK", size),) if odd else ())
+
+
 def test_the_option_wins_over_the_variable_and_the_variable_over_the_folder() -> None:
     assert settings.locate(Path("a.toml"), {"VISIONSVAKT_CONFIG": "b.toml"}) == Path("a.toml")
     assert settings.locate(None, {"VISIONSVAKT_CONFIG": "b.toml"}) == Path("b.toml")

@@ -12,7 +12,7 @@ from monitor.fetch import Fetcher, FetchRules
 from tests.support.gate import MemoryGate
 from tests.support.web import Asked, Served, Site
 
-SECRET = "whsec_" + "Z3JhbnZpa3MgaGVtbGlnYSBueWNrZWw="  # "granviks hemliga nyckel"
+SECRET = "whsec_" + "Z3JhbnZpa3MgaGVtbGlnYSBueWNrZWwgMQ=="  # "granviks hemliga nyckel 1"
 
 
 class Hook(Site):

@@ -76,7 +76,7 @@ def suggest(source: Source) -> ProfileDraft:
     if page is None:
         return ProfileDraft((), _toml(_name(source, None), "sv", (), ()))
     outline = page.outline
-    reading = page.read(source)
+    reading = page.read(source.url)
     labels = _labels(outline)
     found = list(_headings(outline, () if len(labels) >= 2 else reading.sections))
     if len(labels) >= 2:

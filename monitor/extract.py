@@ -12,6 +12,7 @@ import codecs
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from monitor import quality
@@ -20,7 +21,16 @@ from monitor.charset import Decoded, decode
 from monitor.furniture import is_box, is_control, is_marker, is_picture, labelled, ordinal
 from monitor.grammar import Parse, Pattern, Span, Unit, agree, is_sentence, parse
 from monitor.model import Initiative, Link, Profile, Reading, Section, Source
-from monitor.outline import Block, Outline, RawLink, read_html, read_whole_body
+from monitor.outline import (
+    Block,
+    Content,
+    Outline,
+    RawLink,
+    content_of,
+    read_content,
+    read_html,
+    read_whole_body,
+)
 from monitor.plaintext import looks_like_html, read_text
 from monitor.sniff import asks_to_log_in, cut_ending, not_a_page, too_long, too_tangled
 from monitor.survey import Heading, Survey, survey, vocabulary_of
@@ -47,12 +57,43 @@ def extract(source: Source, profile: Profile, known: Sequence[Initiative] = ()) 
     tangled = too_tangled(html) if html is not None else too_long(decoded.text)
     if tangled is not None:
         return Reading("", (), profile.language, (), reasons=(tangled,))
-    page = _page(html, decoded, profile, known)
-    reading = page.read(source)
     ending = cut_ending(html) if html is not None else ""
-    password = not reading.initiatives and html is not None and asks_to_log_in(html)
-    facts = page.facts(ending, password, not reading.initiatives)
-    reasons = quality.alone(reading, profile, facts)
+    if html is not None:
+        content = content_of(html)
+        reading = reading_of(content, source.url, profile, tuple(known), ending)
+        if reading is not None:
+            return reading
+    page = _page(html, decoded, profile, known)
+    return _judged(page, source.url, ending, html is not None and asks_to_log_in(html))
+
+
+@lru_cache(maxsize=8)
+def reading_of(
+    content: Content,
+    url: str | None,
+    profile: Profile,
+    known: tuple[Initiative, ...],
+    ending: str,
+) -> Reading | None:
+    """The reading of a content area; None where it takes the whole document to tell.
+
+    Kept for the last few: many a page differs from one look to the next by the scripts, the
+    menus and the nonces around its content, and by nothing in it.
+    """
+    outline = read_content(content)
+    page = Page(outline, profile, known) if outline is not None else None
+    if page is None or not page.found_anything:
+        return None
+    reading = _judged(page, url, ending, login=False)
+    return reading if reading.initiatives else None
+
+
+def _judged(page: Page, url: str | None, ending: str, login: bool) -> Reading:
+    """The page's reading with the absolute signs against it. `login`: it asks for a password."""
+    reading = page.read(url)
+    empty = not reading.initiatives
+    facts = page.facts(ending, empty and login, empty)
+    reasons = quality.alone(reading, page.profile, facts)
     return replace(reading, reasons=reasons) if reasons else reading
 
 
@@ -169,9 +210,9 @@ class Page:
 
     # -- reading
 
-    def read(self, source: Source) -> Reading:
+    def read(self, url: str | None) -> Reading:
         outline = self.outline
-        place = place_of(source.url, outline.base, outline.canonical)
+        place = place_of(url, outline.base, outline.canonical)
         taken: set[int] = set()
         sections: list[Section] = []
         first = self.stop

@@ -119,8 +119,12 @@ def _unescape(text: str) -> str:
 
 
 def without_foreign_text(html: str) -> str:
-    """A serialised tree, its comments emptied and the text of its scripts escaped."""
+    """A serialised tree, its comments and scripts emptied: they differ from one look to the next.
+
+    Where there are dialogs the scripts' words stay: they may tell that a dialog is about cookies.
+    """
     done: list[str] = []
+    words = "dialog" in html
     at = 0
     while found := _OPAQUE.search(html, at):
         begin, name = found.start(), found[1]
@@ -131,7 +135,8 @@ def without_foreign_text(html: str) -> str:
             inside = _find(html, ">", begin) + 1
             is_script = name == "script"
             end = _end_of_script(html, inside) if is_script else _find(html, f"</{name}>", inside)
-            done += (html[at:inside], escape(html[inside:end], quote=False))
+            text = escape(html[inside:end], quote=False) if words else ""
+            done += (html[at:begin], f"<{name}>", text)
             at = end
     done.append(html[at:])
     return "".join(done)

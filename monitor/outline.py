@@ -171,6 +171,7 @@ _TELLING_ROLES = ("heading", "button", "tab")
 _MOST_LANDMARKS = 300
 """Headers, footers and dialogs beyond this are read as ordinary elements: judging one costs."""
 _SECTIONING = frozenset(("article", "section", "aside", "li", "details", "td", "dd"))
+_CUT_RIGHTLY = FOREIGN | {"a"}
 _LEVELS = {f"h{n}": n for n in range(1, 7)}
 _OUTGROWS_HEADING = frozenset("ul ol dl table article section details".split())
 """What no heading holds: one around them was never closed, and ends before them."""
@@ -547,15 +548,17 @@ def _lead(
 
 
 class _Walk:
-    """One pass over the tree's tags, without recursion."""
+    """One pass over the tree's tags, without recursion. `sectioned`: all of it is in a section."""
 
-    def __init__(self, root: LexborNode, carefully: bool = False) -> None:
-        self.root = root
+    def __init__(self, markup: Markup, shapes: list[_Shape], sectioned: bool) -> None:
+        self.markup = markup
+        self.shapes = shapes
+        self.sectioned = sectioned
         self.scribe = _Scribe()
         self.elements = Elements()
-        self.markup, self.shapes = _markup_of(root, carefully)
         self.complete = len(self.shapes) <= MAX_TAGS
         self.balanced = False
+        self.has_empty_links = False
         self.ended = False
         self.judged = 0
 
@@ -785,14 +788,7 @@ class _Walk:
             if tags[place] in _SECTIONING:
                 return True
             place = parents[place]
-        node: LexborNode | None = self.root
-        for _ in range(MAX_DEPTH):
-            if node is None:
-                return False
-            if node.tag in _SECTIONING:
-                return True
-            node = node.parent
-        return False
+        return self.sectioned
 
 
 def skip(stream: _Stream, name: str) -> str:
@@ -809,18 +805,50 @@ def skip(stream: _Stream, name: str) -> str:
     return ""
 
 
-def _markup_of(root: LexborNode, carefully: bool) -> tuple[Markup, list[_Shape]]:
-    """The tags from a node's own on, and what each of them is."""
-    if not carefully:
-        html = root.html or ""
-        for foreign in (root.css_first("script") is not None, True):
-            markup, shapes = cut(without_foreign_text(html) if foreign else html), _Shapes()
-            found = list(map(shapes.__getitem__, markup.tags))
-            odd = shapes.odd - FOREIGN if foreign else shapes.odd
-            if not odd or (odd == {"a"} and all(map(_has_address, root.css("a[href]")))):
-                return markup, found
-    markup, shapes = walk(root, MAX_TAGS + 1), _Shapes()
-    return markup, list(map(shapes.__getitem__, markup.tags))
+def _written(root: LexborNode) -> str:
+    """A node as the parser writes it, without its scripts."""
+    html = root.html or ""
+    foreign = root.css_first(", ".join(FOREIGN)) is not None
+    return without_foreign_text(html) if foreign else html
+
+
+def _read_written(written: str, sectioned: bool) -> _Walk | None:
+    """What was written, cut and read; None where it can't be cut rightly."""
+    html = written
+    for _ in range(2):
+        markup, shapes = cut(html), _Shapes()
+        found = list(map(shapes.__getitem__, markup.tags))
+        if shapes.odd <= _CUT_RIGHTLY:
+            reader = _Walk(markup, found, sectioned)
+            reader.has_empty_links = "a" in shapes.odd
+            reader.run()
+            return reader if reader.balanced or not reader.complete else None
+        html = without_foreign_text(written)
+    return None
+
+
+def _read_node(root: LexborNode) -> _Walk:
+    """The same from the tree itself: cut if that is right, else node by node."""
+    sectioned = _in_section(root)
+    reader = _read_written(_written(root), sectioned)
+    if reader is not None and reader.has_empty_links:
+        reader = reader if all(map(_has_address, root.css("a[href]"))) else None
+    if reader is None:
+        markup, shapes = walk(root, MAX_TAGS + 1), _Shapes()
+        reader = _Walk(markup, list(map(shapes.__getitem__, markup.tags)), sectioned)
+        reader.run()
+    return reader
+
+
+def _in_section(root: LexborNode) -> bool:
+    node: LexborNode | None = root
+    for _ in range(MAX_DEPTH):
+        if node is None:
+            return False
+        if node.tag in _SECTIONING:
+            return True
+        node = node.parent
+    return False
 
 
 def _has_address(node: LexborNode) -> bool:
@@ -884,24 +912,6 @@ def _fragment(href: str | None) -> str | None:
     return href[1:] if href and href[0] == "#" and len(href) > 1 else None
 
 
-def read_html(html: bytes) -> Outline:
-    """The outline of an HTML document in UTF-8, looked for in `<main>` if there is one."""
-    tree = LexborHTMLParser(html)
-    head = _head(tree)
-    mains = tree.css("main, [role=main]") if tree.body is not None else []
-    if len(mains) == 1:
-        outline = _outline(mains[0], "main", head)
-        if outline.blocks:
-            return outline if outline.title else _with_outer_title(outline, tree)
-    return _outline(tree.body, "body", head)
-
-
-def read_whole_body(html: bytes) -> Outline:
-    """The same, whatever `<main>` says: for pages whose list stands outside it."""
-    tree = LexborHTMLParser(html)
-    return _outline(tree.body, "body", _head(tree))
-
-
 class _Head(NamedTuple):
     title: str
     language: str
@@ -932,15 +942,80 @@ def _head(tree: LexborHTMLParser) -> _Head:
     return _Head(title, language, canonical, base)
 
 
-def _outline(root: LexborNode | None, area: str, head: _Head) -> Outline:
+class Content(NamedTuple):
+    """All that an outline is read from: equal contents, equal outlines."""
+
+    written: str
+    """The content area as the parser writes it, without its scripts."""
+    sectioned: bool
+    area: str
+    head: _Head
+    outer_title: str
+    """The h1 above or beside `<main>`, in the page's header: the title where `<main>` has none."""
+
+
+def content_of(html: bytes) -> Content:
+    """The content area of an HTML document in UTF-8: its `<main>` if there is one."""
+    tree = LexborHTMLParser(html)
+    root, area = _area(tree)
+    if root is None:
+        return Content("", False, area, _head(tree), "")
+    title = _outer_title(tree) if area == "main" else ""
+    return Content(_written(root), _in_section(root), area, _head(tree), title)
+
+
+def read_content(content: Content) -> Outline | None:
+    """The outline of a content area; None where it takes the whole document to tell."""
+    reader = _read_written(content.written, content.sectioned) if content.written else None
+    if reader is None or reader.has_empty_links or not reader.scribe.blocks:
+        return None
+    outline = _outline(reader, content.area, content.head)
+    return outline if outline.title else outline._replace(title=content.outer_title)
+
+
+def read_html(html: bytes) -> Outline:
+    """The outline of an HTML document in UTF-8, looked for in `<main>` if there is one."""
+    tree = LexborHTMLParser(html)
+    root, area = _area(tree)
+    outline = _read_area(root, area, tree)
+    if area == "main" and not outline.blocks:
+        return _read_area(tree.body, "body", tree)
+    if area == "main" and not outline.title:
+        return outline._replace(title=_outer_title(tree))
+    return outline
+
+
+def read_whole_body(html: bytes) -> Outline:
+    """The same, whatever `<main>` says: for pages whose list stands outside it."""
+    tree = LexborHTMLParser(html)
+    return _read_area(tree.body, "body", tree)
+
+
+def _read_area(root: LexborNode | None, area: str, tree: LexborHTMLParser) -> Outline:
+    return _outline(_read_node(root) if root is not None else None, area, _head(tree))
+
+
+def _area(tree: LexborHTMLParser) -> tuple[LexborNode | None, str]:
+    """Where the content stands, and what that is called."""
+    mains = tree.css("main, [role=main]") if tree.body is not None else []
+    return (mains[0], "main") if len(mains) == 1 else (tree.body, "body")
+
+
+def _outer_title(tree: LexborHTMLParser) -> str:
+    """The h1 that stands above `<main>`, in the page's header, or beside it."""
+    for node in tree.css("h1"):
+        parent = node.parent
+        while parent is not None and parent.tag not in ("footer", "nav", "main"):
+            parent = parent.parent
+        if parent is None:
+            return tidy(node.text() or "")
+    return ""
+
+
+def _outline(reader: _Walk | None, area: str, head: _Head) -> Outline:
     blocks: list[Block] = []
     elements, complete = Elements(), True
-    if root is not None:
-        reader = _Walk(root)
-        reader.run()
-        if reader.complete and not reader.balanced:
-            reader = _Walk(root, carefully=True)
-            reader.run()
+    if reader is not None:
         blocks, elements, complete = reader.scribe.blocks, reader.elements, reader.complete
     blocks = with_panels_in_place(with_column_heads(blocks, elements), elements)
     title, start = "", 0
@@ -949,17 +1024,6 @@ def _outline(root: LexborNode | None, area: str, head: _Head) -> Outline:
             title, start = block.text.replace("\n", " "), number + 1
             break
     return Outline("html", blocks, elements, title, start, *head, area, complete)
-
-
-def _with_outer_title(outline: Outline, tree: LexborHTMLParser) -> Outline:
-    """The h1 stands above `<main>`: in the page's header, or beside it."""
-    for node in tree.css("h1"):
-        parent = node.parent
-        while parent is not None and parent.tag not in ("footer", "nav", "main"):
-            parent = parent.parent
-        if parent is None:
-            return outline._replace(title=tidy(node.text() or ""))
-    return outline
 
 
 def with_column_heads(blocks: list[Block], elements: Elements) -> list[Block]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from monitor.extract import extract, reading_of
 from monitor.markup import (
+    FOREIGN,
     Markup,
     address_of,
     attributes_of,
@@ -17,8 +20,9 @@ from monitor.markup import (
     walk,
     without_foreign_text,
 )
-from monitor.outline import Outline, read_html
-from tests.support.pages import invent, render, styles
+from monitor.model import Source
+from monitor.outline import Outline, content_of, read_html
+from tests.support.pages import PROFILE, URL, Style, invent, render, styles
 
 ALL = 1_000_000
 
@@ -30,11 +34,15 @@ def tree(html: str) -> LexborNode:
 
 
 def told(markup: Markup) -> list[tuple[str, dict[str, str], str]]:
-    """Each tag's name, attributes and the text after it; a comment tells nothing."""
-    return [
-        ("!", {}, text) if tag[0] == "!" else (name_of(tag), attributes_of(tag), text)
-        for tag, text in zip(*markup, strict=True)
-    ]
+    """Each tag's name, attributes and the text after it; comments and scripts tell nothing."""
+    rows = []
+    for tag, text in zip(*markup, strict=True):
+        name = name_of(tag)
+        if tag[0] == "!":
+            rows.append(("!", dict[str, str](), text))
+        else:
+            rows.append((name, {}, "") if name in FOREIGN else (name, attributes_of(tag), text))
+    return rows
 
 
 def test_drawn_pages_are_cut_into_what_a_walk_meets() -> None:
@@ -99,3 +107,27 @@ def test_a_page_that_is_one_long_tag_is_looked_into_in_no_time() -> None:
     start = time.process_time()
     assert attributes_of(tag) == {}
     assert time.process_time() - start < 1
+
+
+def test_scripts_nonces_and_menus_are_no_part_of_the_content() -> None:
+    page = "<body><nav>{menu}</nav><main><h1>A</h1><script nonce='{n}'>x = {n}</script><p>b</p>"
+    one = content_of(page.format(menu="<a href=/1>Ett</a>", n=1).encode())
+    other = content_of(page.format(menu="<a href=/2>Två</a>", n=22).encode())
+    assert one == other
+    assert one != content_of(page.format(menu="", n=1).replace("b</p>", "c</p>").encode())
+
+
+def test_a_page_reads_the_same_whatever_was_read_before() -> None:
+    style = Style(items="li-span", sections="section")
+    bodies = [render(invent(number, (4, 2, 1)), style).encode() for number in range(12)]
+    urls = (URL, "https://annan.example/sida.html")
+    fresh = {}
+    for body, url in itertools.product(bodies, urls):
+        reading_of.cache_clear()
+        fresh[body, url] = extract(Source(body, None, url), PROFILE)
+    assert any(fresh[body, urls[0]] != fresh[body, urls[1]] for body in bodies)
+    known = fresh[bodies[0], URL].initiatives
+    for _ in range(2):
+        for (body, url), reading in fresh.items():
+            assert extract(Source(body, None, url), PROFILE) == reading
+            assert extract(Source(body, None, url), PROFILE, known) == reading

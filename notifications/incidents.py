@@ -249,6 +249,8 @@ MENDS: Final[Mapping[str, str]] = {
 
 def mend_of(cause: str) -> str:
     """The mend of a cause."""
+    if cause in MENDS:
+        return MENDS[cause]
     if cause.startswith("http_"):
         return "Mottagaren svarar med fel: säg till den som sköter den."
-    return MENDS.get(cause, "Kör «visionsvakt doctor» och följ det som står där.")
+    return "Kör «visionsvakt doctor» och följ det som står där."

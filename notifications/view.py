@@ -688,7 +688,8 @@ def _footer(message: Message, reader: Reader) -> tuple[str, ...]:
         lines.append(words.say(stop, reply_to=reply_to))
     if message.kind == "digest" and subscription.digest.rhythm not in ("immediate", "hourly"):
         lines.append(words.say("footer.when", when=rhythm(subscription, words)))
-    lines.append(words.say("footer.automatic"))
+    operation = subscription.about == "operation"
+    lines.append(words.say("footer.automatic" if operation else "footer.automatic_digest"))
     return tuple(lines)
 
 

@@ -56,7 +56,7 @@ class Language:
         """A sentence of the record: as it was written, or this language's for the same code, with
         the names and numbers that were written in it, and the name that stood before it."""
         known = self.record.get("reasons", {})
-        said = known.get("http" if code.startswith("http_") and code not in known else code)
+        said = known.get(code) or (known.get("http") if code.startswith("http_") else None)
         if said is None:
             return text
         named = _NAMED.match(text)
@@ -75,7 +75,7 @@ class Language:
         known = self.record.get("mends")
         if not known:
             return text
-        return known.get("http" if cause.startswith("http_") else cause) or known["other"]
+        return known.get(cause) or known["http" if cause.startswith("http_") else "other"]
 
     def trouble(self, text: str) -> str:
         """An error that has no code on record: its words that we know, in this language."""

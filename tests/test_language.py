@@ -107,6 +107,22 @@ def test_an_english_terminal_gives_its_reasons_in_english() -> None:
     assert line.endswith("answered 503: paus")
 
 
+@pytest.mark.parametrize(
+    ("cause", "swedish", "english"),
+    [
+        ("http_status", "Öppna sidan i en webbläsare", "Open the page in a browser"),
+        ("http_503", "Mottagaren svarar med fel", "The recipient answers with an error"),
+        ("never heard of", "Kör «visionsvakt doctor»", "Run “visionsvakt doctor”"),
+    ],
+)
+def test_a_page_s_error_and_a_recipient_s_have_each_their_mend(
+    cause: str, swedish: str, english: str
+) -> None:
+    assert mend_of(cause).startswith(swedish)
+    assert ENGLISH.mend(cause, mend_of(cause)).startswith(english)
+    assert SWEDISH.mend(cause, mend_of(cause)) == mend_of(cause)
+
+
 @pytest.mark.parametrize("cause", sorted(MENDS))
 def test_an_english_operator_reads_no_swedish(cause: str) -> None:
     to = Subscription("drift", "email", "operation", ("a@granvik.example",), language="en")

@@ -206,11 +206,11 @@ class Receiver:
         luck = self.dice.random()
         if luck < 0.02:
             raise TryAgain("not now")
-        if luck < 0.025 and self.ends_at_times:
+        if luck < 0.04 and self.ends_at_times:
             self.ended += 1
             raise GiveUp("410", ends_subscription=True)
         receipt = self._keep(delivery)
-        if luck < 0.05:
+        if luck < 0.07:
             self.lost[delivery.id] += 1
             raise TryAgain("the answer was lost")
         return receipt

@@ -74,6 +74,16 @@ _UPDATE_SEEN: Final = (
     .where(tracks.c.track == sa.bindparam("which"))
     .values(seen=sa.bindparam("all_of_it"))
 )
+_WORDS: Final = (
+    sa.select(snapshots_table.c.words)
+    .where(
+        snapshots_table.c.page == sa.bindparam("page"),
+        snapshots_table.c.number <= sa.bindparam("number"),
+        snapshots_table.c.words.is_not(None),
+    )
+    .order_by(snapshots_table.c.number.desc())
+    .limit(1)
+)
 _INSERT_SNAPSHOT: Final = snapshots_table.insert()
 _INSERT_SPANS: Final = spans.insert()
 _INSERT_CHANGES: Final = changes.insert()
@@ -518,17 +528,7 @@ def _track(row: Row[Any], left_at: datetime | None) -> Track:
 
 def words_at(conn: Connection, page: str, number: int) -> PageWords | None:
     """The page's own words as of a snapshot; None where there was none by then."""
-    query = (
-        sa.select(snapshots_table.c.words)
-        .where(
-            snapshots_table.c.page == page,
-            snapshots_table.c.number <= number,
-            snapshots_table.c.words.is_not(None),
-        )
-        .order_by(snapshots_table.c.number.desc())
-        .limit(1)
-    )
-    words = conn.execute(query).scalar()
+    words = conn.execute(_WORDS, {"page": page, "number": number}).scalar()
     return None if words is None else from_plain(PageWords, words)
 
 

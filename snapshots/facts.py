@@ -14,7 +14,8 @@ import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, Final, Literal
 
@@ -92,6 +93,22 @@ _LAST_AT: Final = sa.select(
     sa.select(sa.func.max(capture_packs.c.last_at))
     .where(capture_packs.c.page == _PAGE)
     .scalar_subquery(),
+)
+_LOOSE_BACK: Final = (
+    sa.select(captures.c.at, captures.c.body, captures.c.came)
+    .where(captures.c.page == _PAGE, captures.c.at <= _MOMENT)
+    .order_by(captures.c.at.desc())
+    .limit(_CHUNK)
+)
+_LOOSE_GLANCES: Final = (
+    sa.select(captures.c.at, captures.c.body, captures.c.came)
+    .where(captures.c.page == _PAGE, captures.c.at >= _SINCE, captures.c.at < _UNTIL)
+    .order_by(captures.c.at, captures.c.id)
+)
+_PACKS_BACK: Final = (
+    sa.select(capture_packs.c.seq)
+    .where(capture_packs.c.page == _PAGE, capture_packs.c.first_at <= _MOMENT)
+    .order_by(capture_packs.c.last_at.desc())
 )
 _VALIDATED: Final = sa.select(pages.c.validated).where(pages.c.key == _PAGE)
 _INSERT: Final = captures.insert()
@@ -198,23 +215,19 @@ def glances_back(conn: Connection, page: str, moment: datetime) -> Iterator[Glan
     """Every look up to a moment, the last one first."""
 
     def loose() -> Iterator[Glance]:
-        query = sa.select(captures.c.at, captures.c.body, captures.c.came)
-        query = query.where(captures.c.page == page).order_by(captures.c.at.desc()).limit(_CHUNK)
-        latest = captures.c.at <= moment
+        latest = moment
         while True:
-            rows = conn.execute(query.where(latest)).all()
+            rows = conn.execute(_LOOSE_BACK, {"page": page, "moment": latest}).all()
             for at, found, came in rows:
                 yield Glance(at, found, came == "failure")
             if len(rows) < _CHUNK:
                 return
-            latest = captures.c.at < rows[-1].at
+            latest = rows[-1].at - timedelta(microseconds=1)
 
     def packed() -> Iterator[Glance]:
-        query = sa.select(capture_packs.c.seq).where(
-            capture_packs.c.page == page, capture_packs.c.first_at <= moment
-        )
         latest = packing.microseconds(moment)
-        for seq in conn.execute(query.order_by(capture_packs.c.last_at.desc())).scalars().all():
+        asked = {"page": page, "moment": moment}
+        for seq in conn.execute(_PACKS_BACK, asked).scalars().all():
             opened = _pack_at(conn, seq)
             for index in range(bisect_right(opened.times, latest) - 1, -1, -1):
                 at = packing.moment(opened.times[index])
@@ -226,11 +239,8 @@ def glances_back(conn: Connection, page: str, moment: datetime) -> Iterator[Glan
 def _loose_glances(
     conn: Connection, page: str, since: datetime | None, until: datetime
 ) -> Iterator[Glance]:
-    query = sa.select(captures.c.at, captures.c.body, captures.c.came)
-    query = query.where(captures.c.page == page, captures.c.at < until)
-    if since is not None:
-        query = query.where(captures.c.at >= since)
-    for at, body, came in conn.execute(query.order_by(captures.c.at, captures.c.id)):
+    asked = {"page": page, "since": since or _BEFORE_ALL, "until": until}
+    for at, body, came in conn.execute(_LOOSE_GLANCES, asked):
         yield Glance(at, body, came == "failure")
 
 
@@ -525,7 +535,9 @@ def _pack_at(conn: Connection, seq: int) -> packing.Pack:
     return _opened(conn.execute(_PACK, {"seq": seq}).scalar_one())
 
 
+@lru_cache(maxsize=4)
 def _opened(data: bytes) -> packing.Pack:
+    """Pure: what was asked of a month is often asked again."""
     try:
         return packing.Pack(data)
     except ValueError as error:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
@@ -35,6 +35,52 @@ from snapshots.schema import (
 )
 
 # ------------------------------------------------------------------------------------ a page as of
+
+# What each question asks the database is built once: building a query costs more than running it.
+_PAGE: Final[sa.BindParameter[Any]] = sa.bindparam("page")
+_NUMBER: Final[sa.BindParameter[Any]] = sa.bindparam("number")
+_BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
+_AFTER_ALL: Final = datetime.max.replace(tzinfo=UTC)
+_AS_OF: Final = (
+    sa.select(snapshots.c.number, snapshots.c.capture, snapshots.c.at, pages.c.id)
+    .join(pages, pages.c.key == snapshots.c.page)
+    .where(snapshots.c.page == _PAGE, snapshots.c.at <= sa.bindparam("moment"))
+    .order_by(snapshots.c.number.desc())
+    .limit(1)
+)
+_STANDING: Final = (
+    sa.select(
+        spans.c.track,
+        spans.c.status,
+        spans.c.heading,
+        tracks.c.life,
+        item_versions.c.title,
+        item_versions.c.description,
+        item_versions.c.links,
+    )
+    .select_from(spans)
+    .join(item_versions, item_versions.c.id == spans.c.version)
+    .join(tracks, tracks.c.track == spans.c.track)
+    .where(
+        spans.c.page == _PAGE,
+        spans.c.first_snapshot <= _NUMBER,
+        sa.or_(spans.c.end_snapshot.is_(None), spans.c.end_snapshot > _NUMBER),
+    )
+    .order_by(spans.c.position)
+)
+_LAST_GOOD: Final = sa.select(cursors.c.last_good).where(cursors.c.page == _PAGE)
+_VERDICTS: Final = (
+    sa.select(verdicts.c.at, verdicts.c.outcome, verdicts.c.released, verdicts.c.body)
+    .where(
+        verdicts.c.page == _PAGE,
+        verdicts.c.at >= sa.bindparam("since"),
+        verdicts.c.at <= sa.bindparam("until"),
+    )
+    .order_by(verdicts.c.at)
+)
+_SNAPSHOT_AT: Final = sa.select(snapshots.c.at).where(
+    snapshots.c.page == _PAGE, snapshots.c.number == _NUMBER
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +137,13 @@ class Shown:
 
 def show(conn: Connection, page_key: str, as_of: datetime | None = None) -> Shown | None:
     """The page as it stands, or as it stood at a moment (inclusive); None before the first look."""
-    query = sa.select(snapshots, pages.c.id).join(pages, pages.c.key == snapshots.c.page)
-    query = query.where(snapshots.c.page == page_key)
-    if as_of is not None:
-        query = query.where(snapshots.c.at <= as_of)
-    row = conn.execute(query.order_by(snapshots.c.number.desc()).limit(1)).first()
+    row = conn.execute(_AS_OF, {"page": page_key, "moment": as_of or _AFTER_ALL}).first()
     if row is None:
         return None
     words = words_at(conn, page_key, row.number)
     if words is None:
         raise StoreError(f"Version {row.number} av {row.id} saknar sidans egna ord. Kör rebuild.")
-    last, following = _seen(conn, page_key, row.at, as_of)
+    last, following = _seen(conn, page_key, row.number, row.at, as_of)
     return Shown(
         page=row.id,
         number=row.number,
@@ -119,29 +161,10 @@ def _sections(
     conn: Connection, page_key: str, number: int, words: PageWords
 ) -> tuple[ShownSection, ...]:
     """The sections in page order, those without initiatives too."""
-    query = (
-        sa.select(
-            spans.c.track,
-            spans.c.status,
-            spans.c.heading,
-            tracks.c.life,
-            item_versions.c.title,
-            item_versions.c.description,
-            item_versions.c.links,
-        )
-        .select_from(spans)
-        .join(item_versions, item_versions.c.id == spans.c.version)
-        .join(tracks, tracks.c.track == spans.c.track)
-        .where(
-            spans.c.page == page_key,
-            spans.c.first_snapshot <= number,
-            sa.or_(spans.c.end_snapshot.is_(None), spans.c.end_snapshot > number),
-        )
-        .order_by(spans.c.position)
-    )
+    rows = conn.execute(_STANDING, {"page": page_key, "number": number}).all()
     runs = [
-        (heading, tuple(_shown(row) for row in rows))
-        for heading, rows in groupby(conn.execute(query).all(), key=lambda row: row.heading)
+        (heading, tuple(map(_shown, mine)))
+        for heading, mine in groupby(rows, key=lambda row: row.heading)
     ]
     sections = []
     for status, heading in words.headings:
@@ -160,17 +183,20 @@ def _shown(row: Any) -> ShownInitiative:
 
 
 def _seen(
-    conn: Connection, page_key: str, since: datetime, moment: datetime | None
+    conn: Connection, page_key: str, number: int, since: datetime, moment: datetime | None
 ) -> tuple[datetime, datetime | None]:
-    """The last good look up to a moment, and the first one after it."""
-    last_good = conn.execute(
-        sa.select(cursors.c.last_good).where(cursors.c.page == page_key)
-    ).scalar()
+    """The last good look up to a moment, and the first one after it.
+
+    `number` and `since`: the snapshot that stood at the moment, and its time.
+    """
+    last_good = conn.execute(_LAST_GOOD, {"page": page_key}).scalar()
     if last_good is None:
         return since, None
     if moment is None or moment >= last_good:
         return last_good, None
-    judge = _Judge(conn, page_key)
+    # No good look after the moment is later than the next snapshot's.
+    end = conn.execute(_SNAPSHOT_AT, {"page": page_key, "number": number + 1}).scalar() or last_good
+    judge = _Judge(conn, page_key, since, end)
     last = since
     for look in facts.glances_back(conn, page_key, moment):
         if look.at <= since:
@@ -178,20 +204,26 @@ def _seen(
         if judge.is_good(look):
             last = look.at
             break
-    after = moment + timedelta(microseconds=1)
-    for look in facts.glances(conn, page_key, after, last_good + timedelta(microseconds=1)):
-        if judge.is_good(look):
-            return last, look.at
-    return last, None
+    after, until = (one + timedelta(microseconds=1) for one in (moment, end))
+    good = (look.at for look in facts.glances(conn, page_key, after, until) if judge.is_good(look))
+    return last, next(good, None)
 
 
 class _Judge:
-    """Whether looks were good ones: a whole page came, and what was read of it is believed."""
+    """Whether looks were good ones: a whole page came, and what was read of it is believed.
 
-    def __init__(self, conn: Connection, page_key: str) -> None:
-        columns = (verdicts.c.at, verdicts.c.outcome, verdicts.c.released, verdicts.c.body)
-        query = sa.select(*columns).where(verdicts.c.page == page_key)
-        self._verdicts = conn.execute(query.order_by(verdicts.c.at)).all()
+    For looks from `since`, which is the first look or a snapshot's, to `until`.
+    """
+
+    def __init__(
+        self,
+        conn: Connection,
+        page_key: str,
+        since: datetime = _BEFORE_ALL,
+        until: datetime = _AFTER_ALL,
+    ) -> None:
+        asked = {"page": page_key, "since": since, "until": until}
+        self._verdicts = conn.execute(_VERDICTS, asked).all()
         self._times = [row.at for row in self._verdicts]
 
     def is_good(self, look: facts.Glance) -> bool:

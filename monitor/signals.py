@@ -152,6 +152,7 @@ _COMMITMENTS = {
         "stop stops paused postponed cancelled hope hopes not never"
     ),
 }
+_WILL = ("kommer", "att")
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*|%|€")
 
 
@@ -261,8 +262,9 @@ def _value(figure: str) -> float:
 
 def _commitments(text: str, language: str) -> set[str]:
     words = _WORD.findall(text)
-    pairs = {f"{one}-{two}" for one, two in pairwise(words)}
-    found = _commitment_words(language) & ({*words} | pairs)
+    found = _commitment_words(language).intersection(words)
+    if "kommer" in words and _WILL in pairwise(words):
+        found |= _commitment_words(language) & {"-".join(_WILL)}
     if "skall" in found:
         found = (found - {"skall"}) | {"ska"}
     return set(found)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.identity.own import score
 from benchmarks.identity.score import Score
+from monitor.diff import compare
 from monitor.identity.address import address_key
 from monitor.identity.assign import assign, total
 from monitor.identity.match import Constraints, Matching, explain, match
@@ -202,6 +203,17 @@ def test_two_equally_likely_are_told_apart_with_little_certainty() -> None:
     old = [item("Cykelverkstad norr", text), item("Cykelverkstad söder", text)]
     new = [item("Gratis reparationer på lördagar", text, "developing")]
     assert all(pair.certainty < 0.9 for pair in match(old, new).pairs)
+
+
+def test_of_two_merged_into_one_the_one_that_left_is_as_unsure_as_the_one_that_stayed() -> None:
+    merged = item("Läslyft och fixarservice", f"{LASLYFT} {ODLING}", "developing")
+    old = [item("Läslyft", LASLYFT), item("Fixarservice", ODLING), item("Isbana", DAGVATTEN)]
+    new = [merged, old[2]]
+    matching = match(old, new)
+    stayed = next(pair for pair in matching.pairs if pair.new == 0)
+    (left,) = (one for one in compare(old, new, matching) if one.kinds == ("removed",))
+    assert stayed.certainty < 0.9
+    assert left.certainty <= stayed.certainty + 0.01
 
 
 @given(pages, pages, pages)

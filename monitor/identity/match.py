@@ -58,8 +58,8 @@ class Pair:
 class Matching:
     """The pairs, each old, new and departed index at most once; the rest came or left.
 
-    `doubts_old` and `doubts_new`: (index, likelihood of the best pair that was not made) of ends
-    that stayed free though somebody came near. What is not named stayed free without doubt.
+    `doubts_old` and `doubts_new`: (index, likelihood that it should have been in a pair after all)
+    of ends that stayed free though somebody came near. What is not named is free without doubt.
     """
 
     pairs: tuple[Pair, ...]
@@ -176,11 +176,18 @@ class _Matcher:
     def matching(self) -> Matching:
         best_old: dict[int, float] = {}
         best_new: dict[int, float] = {}
+        size = len(self._old)
+        took_old = {pair.old + size * pair.restored: pair.certainty for pair in self._pairs}
+        took_new = {pair.new: pair.certainty for pair in self._pairs}
         for (left, right), odds in self._odds.items():
-            if left in self._free_old and right in self._free_new:
-                best_old[left] = max(best_old.get(left, 0.0), _probability(odds))
-            if right in self._free_new and (left in self._free_old or left in self._free_departed):
-                best_new[right] = max(best_new.get(right, 0.0), _probability(odds))
+            # Whose likely partner went to another is in doubt as far as that pair is.
+            likely = _probability(odds)
+            if left in self._free_old:
+                doubt = min(likely, 1.0 - took_new.get(right, 0.0))
+                best_old[left] = max(best_old.get(left, 0.0), doubt)
+            if right in self._free_new:
+                doubt = min(likely, 1.0 - took_old.get(left, 0.0))
+                best_new[right] = max(best_new.get(right, 0.0), doubt)
         return Matching(
             pairs=tuple(sorted(self._pairs, key=lambda pair: pair.new)),
             doubts_old=tuple(sorted(best_old.items())),
@@ -483,4 +490,4 @@ def _probability(odds: float) -> float:
 
 
 def _certainty(odds: float, margin: float, likeness: Likeness) -> float:
-    return min(0.995, _probability(min(odds, margin) + 1.0))
+    return round(min(0.995, _probability(min(odds, margin) + 1.0)), 3)

@@ -524,7 +524,7 @@ def _tail(
 ) -> Tail | None:
     first = next(n for n, place in enumerate(places) if len(place) > at and place[at] == element)
     text, rest = _lines("".join(pieces[first:])), _lines("".join(pieces[:first]))
-    return Tail(text, rest) if text and rest and len(text) < 60 else None
+    return Tail(text, rest) if text and rest and len(text) <= 120 else None
 
 
 def _lead(

@@ -108,7 +108,10 @@ def _lines(text: str, headings: frozenset[str]) -> list[_Line]:
 
 
 def _unwrapped(lines: list[_Line]) -> list[_Line]:
-    """Paragraphs broken at a fixed width, joined: a line was broken where no word more fitted."""
+    """Paragraphs broken at a fixed width, joined: a line was broken where no word more fitted.
+
+    After a title a capital begins the text rather than goes on with the title.
+    """
     width = _line_width(lines)
     if not width:
         return lines
@@ -119,6 +122,7 @@ def _unwrapped(lines: list[_Line]) -> list[_Line]:
             before is not None
             and not (line.blank_before or line.level or before.level)
             and not (line.bullet and (before.bullet or before.indent != line.indent))
+            and not (before.bullet and line.text[:1].isupper())
             and _is_full(before, line, width)
             and not without_mark(before.text)[1]
         ):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from monitor.extract import page_of
-from monitor.furniture import is_box, labelled
+from monitor.furniture import heads_box, labelled
 from monitor.model import Profile, Section, Source
 from monitor.outline import Outline
 from monitor.text import heading_key
@@ -114,7 +114,7 @@ def _headings(outline: Outline, sections: Sequence[Section]) -> Iterable[FoundHe
         seen.add(text)
         if block.level == 1:
             yield FoundHeading(text, 1, 0, "title")
-        elif is_box(text) or _NEWS.search(text):
+        elif heads_box(text) or _NEWS.search(text):
             over = over or bool(counts)
             yield FoundHeading(text, block.level, 0, "stop")
         elif text in counts and counts[text] and not over:

@@ -18,7 +18,16 @@ from typing import NamedTuple
 from monitor import quality
 from monitor.addresses import Place, leaves, place_of, resolve
 from monitor.charset import Decoded, decode
-from monitor.furniture import is_box, is_control, is_marker, is_picture, labelled, ordinal
+from monitor.furniture import (
+    heads_box,
+    is_answer,
+    is_box,
+    is_control,
+    is_marker,
+    is_picture,
+    labelled,
+    ordinal,
+)
 from monitor.grammar import Parse, Pattern, Span, Unit, agree, is_sentence, parse
 from monitor.model import Initiative, Link, Profile, Reading, Section, Source
 from monitor.outline import (
@@ -42,6 +51,7 @@ _MOST_HEADINGS = 60
 """More headings than this of one kind are no sections."""
 _LIKE_HEADINGS = ("/tab", "/summary", "/legend", "/caption", "/p/strong", "/p/b", "/strong", "/b")
 _BULLETS = "•▪◦‣●○■□"
+_LONGEST_VALUE = 60
 _ORDINAL_BEGINS = "0123456789(#nN"
 _DOUBTFUL = 0.5
 """Units that fit worse than this do not bear out a guess."""
@@ -169,6 +179,12 @@ class Page:
     def _end_of_content(self) -> int:
         """Without `<main>`, the content ends with the element that holds title and headings."""
         stop, headings = self.survey.stop, self.survey.headings
+        for number in range(stop - 1, headings[-1].block if headings else stop, -1):
+            # What the page's last headings open is no content, where these head boxes.
+            if self.blocks[number].level > 1:
+                if not self._heads_box(number):
+                    break
+                stop = number
         if self.outline.area != "body" or not headings or not self.outline.start:
             return stop
         first = self.outline.start - 1
@@ -335,7 +351,7 @@ class Page:
         head = self._span(part.span.first, inner[0])
         yield _Part(part.heading, head, parse(head, self.learned, self.known_blocks))
         for number, end in itertools.pairwise([*inner, part.span.end]):
-            if is_box(self.blocks[number].text):
+            if heads_box(self.blocks[number].text):
                 self.quiet.update(dict.fromkeys(range(number, end), "box"))
                 continue
             span = self._span(number + 1, end)
@@ -356,7 +372,7 @@ class Page:
         return others if len(others) > len(found) else found
 
     def _heads_box(self, number: int) -> bool:
-        return self.blocks[number].level > 1 and is_box(self.blocks[number].text)
+        return self.blocks[number].level > 1 and heads_box(self.blocks[number].text)
 
     def _like_headings(self, stop: int) -> list[list[int]]:
         """Tabs, captions, legends, bold paragraphs and the like, each kind by itself."""
@@ -436,7 +452,7 @@ class Page:
         last = found.units[-1]
         for index, number in enumerate(last.after):
             block = self.blocks[number]
-            if is_box(block.text) or (self.outline.kind == "text" and is_picture(block.text)):
+            if is_box(block.text) or self._is_caption(block) or _is_plain_button(block):
                 return (*found.units[:-1], replace(last, after=last.after[:index]))
         return found.units
 
@@ -501,25 +517,34 @@ class Page:
         """(intro, unclaimed): what no initiative took and no named rule leaves out."""
         intro: list[str] = []
         unclaimed: list[str] = []
+        last = max(taken, default=0)
+        name = False  # a box's name («Sidansvarig:») was left out: what follows is its value
         for number in range(self.start, self.stop):
             if number in taken or number in self.quiet:
                 continue
             block = self.blocks[number]
+            value = name and len(block.text) <= _LONGEST_VALUE
+            name = False
             if self._is_left_out(block):
+                name = block.text.endswith(":")
                 continue
-            if not block.level:
-                (intro if number < first else unclaimed).append(block.text)
+            # After the last initiative, links by themselves are a menu.
+            if value or block.level or (block.bare and number > last >= first):
+                continue
+            (intro if number < first else unclaimed).append(block.text)
         return intro, unclaimed
 
     def _is_left_out(self, block: Block) -> bool:
-        if not block.text or is_box(block.text):
+        if not block.text or is_box(block.text) or is_answer(block.text):
             return True
-        if self.outline.kind == "text" and is_picture(block.text):
-            return True
-        if "/button" in block.look and is_control(block.text):
+        if self._is_caption(block) or _is_plain_button(block):
             return True
         # A table of contents: links within the page.
         return block.bare and all(link.href.startswith("#") for link in block.links)
+
+    def _is_caption(self, block: Block) -> bool:
+        captioned = self.outline.kind == "text" or "/figcaption" in block.look
+        return captioned and is_picture(block.text)
 
     def _label_count(self) -> int:
         if not self.survey.labelled:
@@ -586,6 +611,11 @@ def _spaced(block: Block) -> str:
     if block.lead is not None and block.text[:1] in _ORDINAL_BEGINS and is_marker(block.lead.text):
         return f"{block.lead.text} {block.lead.rest}"
     return block.text
+
+
+def _is_plain_button(block: Block) -> bool:
+    """Whether a block works the page: a button that opens nothing on it."""
+    return "/button" in block.look and (not block.ref or is_control(block.text))
 
 
 def _is_toggle(link: RawLink) -> bool:

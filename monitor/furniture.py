@@ -134,6 +134,9 @@ _BOXES = re.compile(
     r"|published|updated|julkaistu|päivitetty|muokattu)\b(?:\s+av\b|\s*:|\s+\d|$).{0,80}"
     r"|(?:ändrad av|sidansvarig|innehållsansvarig|ansvarig utgivare|sideansvarlig|ansvarlig"
     r"|sivun vastuuhenkilö|page owner)\b.{0,80}"
+    r"|(?:sidan|innehållet|artikeln|texten|siden|innholdet|indholdet)\s+(?:uppdaterades|granskades"
+    r"|publicerades|ändrades|ble\s+oppdatert|blev\s+opdateret|är\s+(?:senast\s+)?(?:uppdaterad"
+    r"|granskad|publicerad))\b.{0,80}"
     # share, print, listen, back
     r"|(?:dela|del|jaa|share)(?:\s+(?:sidan|siden|sivu|this page|page|artikeln|med|på|on)\b"
     r".{0,160}|:?)"
@@ -151,7 +154,7 @@ _BOXES = re.compile(
     r"|(?:om du har frågor|har du frågor|har du en fråga|frågor\?|har du spørgsmål|har du spørsmål"
     r"|onko sinulla kysyttävää|questions\?|do you have questions|any questions)\b.{0,120}"
     # was this page any good?
-    r"|(?:hjälpte (?:informationen|sidan|innehållet)|hittade du"
+    r"|(?:hjälpte (?:informationen|sidan|innehållet)|hittade du|blev du hjälpt"
     r"|var (?:sidan|informationen) till hjälp"
     r"|fant du|fandt du|löysitkö|was this page|did you find)\b.{0,120}\??"
     # cookies
@@ -159,6 +162,31 @@ _BOXES = re.compile(
     r"\b(?:kakor|cookies|informasjonskapsler|evästeitä)\b.{0,200}",
     re.IGNORECASE | re.DOTALL,
 )
+
+
+_BOX_HEADS = re.compile(
+    r"(?:kontakt(?:uppgifter|information|personer)?|tyck till|(?:lämna )?synpunkter|feedback"
+    r"|vad tycker du om (?:sidan|innehållet|informationen)\??|blev du hjälpt.{0,60}"
+    r"|(?:kakor|cookies) på .{1,60}"
+    r"|relatera(?:de|d|t)(?: (?:sidor|länkar|information|artiklar|innehåll|dokument))?|se även"
+    r"|läs (?:mer|även|också)|mer information|snabblänkar|genvägar|relatert(?: innhold)?|les mer"
+    r"|relateret(?: indhold)?|læs mere|lue (?:lisää|myös)|related(?: (?:pages|links|content))?"
+    r"|read more|see also)",
+    re.IGNORECASE,
+)
+
+
+def heads_box(text: str) -> bool:
+    """Whether a heading opens a box of contacts, feedback or links to other pages."""
+    return is_box(text) or (len(text) <= 90 and _BOX_HEADS.fullmatch(text.rstrip(" :")) is not None)
+
+
+_ANSWERS = frozenset("ja nej nei kyllä ei yes no skicka send lähetä neka avböj".split())
+
+
+def is_answer(text: str) -> bool:
+    """Whether a text is only what one may answer a question box with."""
+    return text.lower() in _ANSWERS
 
 
 def is_box(text: str) -> bool:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from monitor.furniture import is_box, is_marker
+from monitor.furniture import is_answer, is_box, is_marker
 from monitor.outline import Block, Elements
 
 LONGEST_TITLE = 180
@@ -29,6 +29,10 @@ _TERSE = 120
 _SENTENCE_END = (".", "!", "?", ":", "…", ".”", '."', ",", ";", ".»", ".)")
 _LEARNED_BONUS = 0.15
 """What fitted the page's other sections is likely to fit here too."""
+_FEW = 5
+"""So few units may be a date or contact box after a short section."""
+_UNLIKE_OTHERS = 0.5
+"""What it costs that a section is written otherwise than the rest of its page."""
 _MARKED = frozenset(
     ("h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt", "button", "heading", "th")
 )
@@ -140,11 +144,15 @@ def agree(spans: Sequence[Span], found: Sequence[Parse]) -> list[Parse]:
         if pattern is None:
             continue
         tries = []
+        cost = 0.0
         for span, own in _both(spans, found):
             titles = _titles(span, pattern)
             one = _cut(span, pattern, titles, flat) if titles else NOTHING
-            tries.append(own if one.cost > 1 and own.cost < one.cost else one)
-        cost = sum(one.cost for one in tries)
+            if one.cost > 1 and own.cost < one.cost:
+                one = own
+                cost += _UNLIKE_OTHERS if (own.pattern, own.flat) != (pattern, flat) else 0.0
+            tries.append(one)
+            cost += one.cost
         if cost < best_cost:
             best, best_cost = tries, cost
     return _without_strays(spans, best)
@@ -537,6 +545,8 @@ def _cost(
             bad += row == (row := _row_around(span, unit.title)) >= 0
         title = block.lead.text if unit.lead and block.lead is not None else block.text
         bad += _bad_title(title) or _spans_rows(span, unit, depth)
+        if count <= _FEW:
+            bad += is_box(title) or is_answer(title)
         if unit.lead and block.lead is not None and block.lead.rest[:1].islower():
             bad += 1  # the sentence goes on: a word made bold, no title
         sentences += title.endswith(".")

@@ -382,16 +382,18 @@ def _leads_within(block: Block) -> bool:
 
 
 def _in_asides(elements: Elements, blocks: Sequence[Block]) -> list[int]:
-    """Blocks in an aside that is not itself inside an item."""
-    if "aside" not in elements.tags:
+    """Blocks in an aside or an address that is not itself inside an item."""
+    if "aside" not in elements.tags and "address" not in elements.tags:
         return []
     asides: set[int] = set()
     items: set[int] = set()
     for number, tag in enumerate(elements.tags):
         parent = elements.parents[number]
-        if tag in ("li", "article", "details", "tr", "dd") or parent in items:
+        if parent in asides:
+            asides.add(number)
+        elif tag in ("li", "article", "details", "tr", "dd") or parent in items:
             items.add(number)
-        elif tag == "aside" or parent in asides:
+        elif tag in ("aside", "address"):
             asides.add(number)
     return [number for number, block in enumerate(blocks) if block.place in asides]
 

@@ -448,6 +448,18 @@ def test_every_other_text_in_the_content_is_reported() -> None:
         "<footer><h1>Mer om Granvik</h1><p>Storgatan 1</p></footer>",
         "<img alt='En illustration av en sjö'>",
         "<p><span>Information, ikon</span></p>",
+        "<p><em>Sidan uppdaterades senast den 3 mars 2026.</em></p>",
+        "<dl><dt>Senast uppdaterad:</dt><dd>2026-03-01</dd><dt>Sidansvarig:</dt><dd>A. P</dd></dl>",
+        "<h3>Kontakta oss</h3><p>Kundtjänst</p><p>0123-45 67</p>",
+        "<div><h2>Kontaktuppgifter</h2><p>Anna Person</p></div>",
+        "<address><p>Granviks kommun</p><p>Storgatan 1</p></address>",
+        "<aside><h2>Relaterat</h2><ul><li><a href=/a>Miljö</a></li></ul></aside>",
+        "<div><h2>Relaterade sidor</h2><ul><li><a href=/a>Miljö</a></li></ul></div>",
+        "<div><p>Blev du hjälpt av sidan?</p><label>Ja</label><label>Nej</label></div>",
+        "<form><h2>Vad tycker du om sidan?</h2><label>Om</label><button>Skicka</button></form>",
+        "<div><h2>Kakor på granvik.se</h2><p>Vi sparar.</p><button>Jag förstår</button></div>",
+        "<figure><img src=x><figcaption>Foto: Anna Person</figcaption></figure>",
+        "<div><a href=/a>Omsorg</a></div><div><a href=/b>Trygghet</a></div>",
     ],
 )
 def test_named_furniture_is_never_unclaimed(furniture: str) -> None:

@@ -132,3 +132,5 @@ def rebuild(
         print(f"  {words.say(f'reports.delta_{side}', number=count, what=words.kind(kind))}")
     if not result.delta:
         print(words.say("reports.no_delta"))
+    if preview:
+        print(words.say("reports.only_preview"))

@@ -8,7 +8,7 @@ more («skolor» finds «skolan» and «skolgården»); a SQLite without FTS5 is
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -48,8 +48,18 @@ def search(conn: Connection, words: str, *, limit: int = 50) -> tuple[Found, ...
     asked = [word.casefold() for word in _WORD.findall(words)]
     if not asked:
         return ()
-    ranks = _ranks(conn, asked)
-    return _best(conn, ranks)[:limit]
+    best = _best(conn, _ranks(conn, asked))[:limit]
+    texts = _texts(conn, {row.version for row in best})
+    return tuple(
+        Found(
+            row.life,
+            row.page_id,
+            initiative_of(*texts[row.version], row.status),
+            row.since,
+            row.until,
+        )
+        for row in best
+    )
 
 
 def stem(word: str) -> str:
@@ -101,8 +111,8 @@ def _by_reading(conn: Connection, asked: Sequence[str]) -> dict[int, int]:
     return found
 
 
-def _best(conn: Connection, ranks: Mapping[int, int]) -> tuple[Found, ...]:
-    """Each initiative once per page, by its best version, the latest of equal ones."""
+def _best(conn: Connection, ranks: Mapping[int, int]) -> list[Any]:
+    """Each initiative once per page, by its best version, the latest of equal ones; best first."""
     first, end = snapshots.alias("first"), snapshots.alias("ended")
     query = (
         sa.select(
@@ -110,28 +120,43 @@ def _best(conn: Connection, ranks: Mapping[int, int]) -> tuple[Found, ...]:
             spans.c.status,
             tracks.c.life,
             pages.c.id.label("page_id"),
-            item_versions.c.title,
-            item_versions.c.description,
-            item_versions.c.links,
             first.c.at.label("since"),
             end.c.at.label("until"),
         )
         .select_from(spans)
         .join(tracks, tracks.c.track == spans.c.track)
         .join(pages, pages.c.key == spans.c.page)
-        .join(item_versions, item_versions.c.id == spans.c.version)
         .join(first, (first.c.page == spans.c.page) & (first.c.number == spans.c.first_snapshot))
         .outerjoin(end, (end.c.page == spans.c.page) & (end.c.number == spans.c.end_snapshot))
     )
-    best: dict[tuple[str, str], tuple[tuple[Any, ...], Found]] = {}
-    keys = list(ranks)
-    for start in range(0, len(keys), 500):
-        part = query.where(spans.c.version.in_(keys[start : start + 500]))
-        for row in conn.execute(part):
-            initiative = initiative_of(row.title, row.description, row.links, row.status)
-            found = Found(row.life, row.page_id, initiative, row.since, row.until)
+    best: dict[tuple[str, str], tuple[tuple[Any, ...], Any]] = {}
+    for part in _chunks(ranks):
+        for row in conn.execute(query.where(spans.c.version.in_(part))):
             order = (ranks[row.version], -row.since.timestamp(), row.page_id, row.life)
             known = best.get((row.life, row.page_id))
             if known is None or order < known[0]:
-                best[(row.life, row.page_id)] = (order, found)
-    return tuple(found for _, found in sorted(best.values(), key=lambda one: one[0]))
+                best[(row.life, row.page_id)] = (order, row)
+    return [row for _, row in sorted(best.values(), key=lambda one: one[0])]
+
+
+def _texts(conn: Connection, versions: Iterable[int]) -> dict[int, tuple[str, str, Any]]:
+    """Title, description and links of these versions."""
+    query = sa.select(
+        item_versions.c.id,
+        item_versions.c.title,
+        item_versions.c.description,
+        item_versions.c.links,
+    )
+    return {
+        version: (title, description, links)
+        for part in _chunks(versions)
+        for version, title, description, links in conn.execute(
+            query.where(item_versions.c.id.in_(part))
+        )
+    }
+
+
+def _chunks(versions: Iterable[int]) -> Iterator[list[int]]:
+    """Few enough for one query's list."""
+    names = list(versions)
+    return (names[start : start + 500] for start in range(0, len(names), 500))

@@ -24,8 +24,11 @@ from tests.support.histories import Style, make_history
 from tests.support.hooks import SECRET, Hook
 from tests.support.mail import MailHost
 from tests.support.program import (
+    DEVELOPING,
     ERROR_PAGE,
     FIRST,
+    ONGOING,
+    PARTNERSHIP,
     SECOND,
     THIRD,
     Home,
@@ -360,6 +363,37 @@ def test_a_copy_brings_it_back_and_tells_nothing_again(
         assert check["outcome"] == "changed"
         home.json("deliver")
         assert len(hook.documents) == known  # the same change, found again, is not told again
+        assert home.json("verify")["ok"]
+
+
+def test_a_newer_profile_says_what_it_makes_of_the_whole_past_and_tells_nobody(
+    kind: Kind, site: Vision, tmp_path: Path
+) -> None:
+    newer = table("[profiles.ny]", language="sv") + "\n".join(
+        f'[[profiles.ny.sections]]\nheading = ["{heading}"]\nstatus = "{status}"'
+        for heading, status in (
+            (ONGOING, "ongoing"),
+            (DEVELOPING, "ongoing"),  # no longer told apart: nothing ever moved
+            (PARTNERSHIP, "partnership"),
+        )
+    )
+    with Hook() as hook:
+        home = told(kind, site, hook, tmp_path)
+        before, known = changes_of(home), len(hook.documents)
+        again = page("granvik", site.url("/p"), profile="ny")
+        home.write(config(again, by_hook(hook.url("/hook")), newer))
+        delta = home.json("rebuild", "--preview")["delta"]
+        assert delta["gone"]["moved"] == 1
+        assert "moved" not in delta["new"]
+        assert changes_of(home) == before
+        spoken = home.run("rebuild", "--preview")
+        assert "försvinner: 1 ny status" in spoken.out
+        assert "inget är ändrat" in spoken.out
+        assert home.json("rebuild")["delta"] == delta
+        assert not [one for one in changes_of(home) if "moved" in one["kinds"]]
+        assert home.json("deliver") == {"sent": 0, "waiting": 0, "dead": 0}
+        assert len(hook.documents) == known
+        assert home.json("rebuild")["delta"] == {"new": {}, "gone": {}}
         assert home.json("verify")["ok"]
 
 

@@ -43,6 +43,7 @@ from wiring import Installation, look_out, open_post_office, reinstall
 
 if TYPE_CHECKING:
     from apscheduler.job import Job
+    from sqlalchemy import Connection
 
     from pipeline.deliver import Delivered, PostOffice
 
@@ -470,7 +471,7 @@ class Worker:
     def _renew(self) -> str | None:
         """Go on being the worker; who is it instead, where that is so."""
         now = self.installation.clock()
-        with self.installation.database.write() as conn:
+        with self.installation.database.write(durable=False) as conn:
             other = watch.take_worker_lease(conn, self.holder, now, LEASE_SECONDS)
         if other is None:
             self._renewed_at = now
@@ -499,17 +500,19 @@ class Worker:
 
 def look_and_plan(installation: Installation, page: Watched, world: World) -> Checked:
     """`check_page`, and the page's next time: by its timetable, later after failures."""
-    checked = check_page(installation.database, page, world, installation.settings.subscriptions)
     settings = next(item for item in installation.settings.pages if item.id == page.id)
-    now = installation.clock()
-    planned = next_look(settings.timetable, now, installation.settings.zone)
-    with installation.database.write() as conn:
+
+    def plan(conn: Connection, failure: FetchError | None) -> None:
+        now = installation.clock()
+        planned = next_look(settings.timetable, now, installation.settings.zone)
         failures = 0
-        if checked.failure is not None:
+        if failure is not None:
             failures = watch.page(conn, page.id).failures + 1
-            planned = _after_failure(now, planned, failures, checked.failure)
+            planned = _after_failure(now, planned, failures, failure)
         watch.schedule_next(conn, page.key, planned, failures)
-    return checked
+
+    subscriptions = installation.settings.subscriptions
+    return check_page(installation.database, page, world, subscriptions, plan)
 
 
 def _after_failure(

@@ -25,12 +25,12 @@ TARGETS = {"--help": 0.2, "changes --json": 0.6, "check": 0.6}
 SIZE = 150_000
 
 
-def profile() -> str:
+def profile(name: str = "granvik") -> str:
     """The invented pages' profile, as a configuration says it."""
     rules = zip(HEADINGS, STATUSES, strict=True)
     sections = ", ".join(f'{{ heading = ["{one}"], status = "{status}" }}' for one, status in rules)
     stop = ", ".join(f'"{heading}"' for heading in PROFILE.stop)
-    return f"\n[profiles.granvik]\nsections = [{sections}]\nstop = [{stop}]\n"
+    return f"\n[profiles.{name}]\nsections = [{sections}]\nstop = [{stop}]\n"
 
 
 def cpu_seconds(words: list[str], folder: Path) -> float:

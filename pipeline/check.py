@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -40,9 +40,16 @@ class Checked:
 
 
 def check_page(
-    database: Database, page: Watched, world: World, subscriptions: Sequence[Subscription]
+    database: Database,
+    page: Watched,
+    world: World,
+    subscriptions: Sequence[Subscription],
+    plan: Callable[[Connection, FetchError | None], None] = lambda conn, failure: None,
 ) -> Checked:
-    """Look at the page now: keep what came, fold it, and queue what is to be told."""
+    """Look at the page now: keep what came, fold it, and queue what is to be told.
+
+    `plan` sets the page's next time, in the same transaction.
+    """
     visited = visit(database, page, world)
     with database.write() as conn:
         watch.lock(conn, page.key)
@@ -57,6 +64,7 @@ def check_page(
             failure=visited.failure,
             quarantined=derived.reasons if derived.outcome == "quarantined" else (),
         )
+        plan(conn, visited.failure)
     return Checked(
         page,
         _outcome(derived),

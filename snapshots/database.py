@@ -65,13 +65,14 @@ class Database:
         """One consistent view of the store, for reading. Raises StoreError, StoreBusy."""
         return self._read()
 
-    def write(self) -> AbstractContextManager[Connection]:
+    def write(self, *, durable: bool = True) -> AbstractContextManager[Connection]:
         """One transaction: all of it, or nothing. Raises StoreError, StoreBusy.
 
         SQLite: `BEGIN IMMEDIATE`, one writer at a time in this process. The ledger's entries are
-        written last, just before the commit.
+        written last, just before the commit. Not `durable`: a power cut may take it back (SQLite
+        then waits for no disk): for leases and turns, which a new start takes anew.
         """
-        return self._write()
+        return self._write(durable)
 
     def trouble(self) -> str | None:
         """None where the database can be written and its tables are those of this version."""
@@ -96,14 +97,27 @@ class Database:
             yield conn
 
     @contextmanager
-    def _write(self) -> Iterator[Connection]:
+    def _write(self, durable: bool) -> Iterator[Connection]:
         me = threading.get_ident()
         if self._writing == me:
             raise RuntimeError("a write inside a write: pass the connection on instead")
         with sorted_errors(self.engine.url), self._turn(me), self.engine.connect() as conn:
             conn = conn.execution_options(visionsvakt_write=True)
-            with conn.begin(), ledger.collected(conn):
+            with self._synced(conn, durable), conn.begin(), ledger.collected(conn):
                 yield conn
+
+    @contextmanager
+    def _synced(self, conn: Connection, durable: bool) -> Iterator[None]:
+        """Wait for the disk at the commit only where that is asked for."""
+        if durable or self.dialect != "sqlite":
+            yield
+            return
+        driver: Any = conn.connection.driver_connection
+        driver.execute("PRAGMA synchronous=NORMAL")
+        try:
+            yield
+        finally:
+            driver.execute("PRAGMA synchronous=FULL")
 
     @contextmanager
     def _turn(self, me: int) -> Iterator[None]:

@@ -389,7 +389,7 @@ class HostGate:
         """A crash after this leaves a lease that ends by itself."""
         started = self._clock()
         while True:
-            with self._database.write() as conn:
+            with self._database.write(durable=False) as conn:
                 free_at = self._enter(conn, host, name)
             if free_at is None:
                 return
@@ -430,7 +430,7 @@ class HostGate:
     def _leave(self, host: str, name: str, asked: float | None) -> None:
         """A crash before this costs the next one the rest of the lease, and no politeness."""
         now = self._clock()
-        with self._database.write() as conn:
+        with self._database.write(durable=False) as conn:
             known = robots(conn, host)
             delay = known.crawl_delay if known is not None else None
             free_at = next_allowed(now, self._pause_seconds, delay, asked)

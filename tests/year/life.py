@@ -91,13 +91,13 @@ class MortalDatabase(Database):
         super().__init__(real.engine, real.created)
         self._fate = fate
 
-    def write(self) -> AbstractContextManager[sa.Connection]:
-        return self._mortal_write()
+    def write(self, *, durable: bool = True) -> AbstractContextManager[sa.Connection]:
+        return self._mortal_write(durable)
 
     @contextmanager
-    def _mortal_write(self) -> Iterator[sa.Connection]:
+    def _mortal_write(self, durable: bool) -> Iterator[sa.Connection]:
         self._fate.door("before a write")
-        with super().write() as conn:
+        with super().write(durable=durable) as conn:
             yield conn
             self._fate.door("before a commit")
         self._fate.door("after a commit")

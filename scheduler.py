@@ -33,7 +33,6 @@ from monitor.pace import pause_after
 from monitor.timetable import Every, next_look
 from notifications.incidents import Trouble, mend_of, note, over
 from pipeline.check import Checked, check_page
-from pipeline.deliver import deliver, is_called_for
 from pipeline.upkeep import BackupPlan, Upkeep
 from pipeline.visit import World
 from pipeline.watched import Watched
@@ -239,6 +238,8 @@ class Worker:
         """Begin what is due now. Trouble with the store is heard of and waits for the next tick."""
         if self._stopping.is_set():
             return
+        from pipeline.deliver import is_called_for  # late: `check` begins without what sends
+
         now = self.installation.clock()
         try:
             if self._is_time(self._renewed_at, RENEW_SECONDS, now):
@@ -331,6 +332,8 @@ class Worker:
                 self._delivering = self._pool.submit(self._deliver)
 
     def _deliver(self) -> None:
+        from pipeline.deliver import deliver
+
         try:
             delivered = deliver(
                 self.installation.database,

@@ -204,7 +204,18 @@ MENDS: Final[Mapping[str, str]] = {
     "refused_address": "Hör adressen till det egna nätet: lägg den i fetch.allow_private.",
     "too_large": "Är sidan verkligen så stor: höj fetch.max_bytes.",
     "empty_body": "Sidan är tom: säg till den som sköter webbplatsen.",
-    "wrong_kind": "Adressen leder inte till en webbsida: rätta url i konfigurationen.",
+    "wrong_content_type": "Adressen leder inte till en webbsida: rätta url i konfigurationen.",
+    "redirect_refused": (
+        "Hör målet till sidan: skriv värden i fetch.redirect_hosts, eller ändra url till den."
+    ),
+    "redirect_loop": "Öppna sidan i en webbläsare, och ändra url till dit den till slut leder.",
+    "too_many_redirects": "Ändra url i konfigurationen till sidans slutliga adress.",
+    "unexpected_304": "Svaret hör till en annan fråga: säg till den som sköter webbplatsen.",
+    "bad_encoding": "Svaret är packat fel: säg till den som sköter webbplatsen.",
+    "unknown_encoding": "Svaret är packat på okänt vis: säg till den som sköter webbplatsen.",
+    "stacked_encodings": "Svaret är packat flera gånger: säg till den som sköter webbplatsen.",
+    "decoded_too_large": "Är sidan verkligen så stor när den packas upp: höj fetch.max_bytes.",
+    "host_busy": "Värden vill inte frågas så ofta: glesa ut sidornas tider, eller vänta.",
     # the worker itself
     "configuration": "Rätta filen och låt arbetaren läsa om den (SIGHUP), eller starta om.",
     "backup_failed": "Se efter att backup.folder finns, går att skriva i och har plats.",

@@ -33,10 +33,11 @@ def _origin(url: str | None) -> str | None:
 
 def resolve(href: str, place: Place) -> str | None:
     """The absolute address, or None where the page's own address is not known."""
-    if _PLAIN_ADDRESS.fullmatch(href):
+    if href[:1] == "/":
+        if place.origin and _PLAIN_PATH.fullmatch(href):
+            return place.origin + href
+    elif _PLAIN_ADDRESS.fullmatch(href):
         return href
-    if place.origin and _PLAIN_PATH.fullmatch(href):
-        return place.origin + href
     href = "".join(href.split()) if any(c.isspace() for c in href) else href
     if not href.startswith(("/", "#", "?", ".")):
         scheme = _scheme(href)

@@ -34,11 +34,6 @@ _MARK = (
     rf"|(?:{_NEW_WINDOW}))"
 )
 _MARK_ANYWHERE = re.compile(rf"\s*[(\[]?\s*{_MARK}\s*\.?\s*[)\]]?", re.IGNORECASE)
-_MARK_HINTS = (
-    *"bplats xtern kstern önst flik bbsid webbsaj vindu fane nettst ebsite websted".split(),
-    *"hjemmeside webside ikkuna välileh sivust window".split(),
-    *(" tab", "other site", "other page", "annan sida", "annan sajt"),
-)
 # What most links say, tried before the patterns: whole endings, and whether they name another site.
 _USUAL_MARKS = (
     ("Länk till annan webbplats, öppnas i nytt fönster.", True),
@@ -49,11 +44,33 @@ _USUAL_ENDINGS = tuple(mark for mark, _ in _USUAL_MARKS)
 
 
 def _may_be_marked(text: str) -> bool:
+    """Whether a pattern is worth trying. Written out, it takes a third of a loop's time."""
     low = text.lower()
-    for hint in _MARK_HINTS:  # noqa: SIM110 - a loop is quicker than any(), and this runs per link
-        if hint in low:
-            return True
-    return False
+    return (
+        "bplats" in low
+        or "xtern" in low
+        or "kstern" in low
+        or "önst" in low
+        or "flik" in low
+        or "bbsid" in low
+        or "webbsaj" in low
+        or "vindu" in low
+        or "fane" in low
+        or "nettst" in low
+        or "ebsite" in low
+        or "websted" in low
+        or "hjemmeside" in low
+        or "webside" in low
+        or "ikkuna" in low
+        or "välileh" in low
+        or "sivust" in low
+        or "window" in low
+        or " tab" in low
+        or "other site" in low
+        or "other page" in low
+        or "annan sida" in low
+        or "annan sajt" in low
+    )
 
 
 def without_mark(text: str) -> tuple[str, bool]:
@@ -100,7 +117,6 @@ _ICON = re.compile(
     r"|ikon|icon|kuvake|symbol|logotyp|logotype",
     re.IGNORECASE,
 )
-_ICON_HINTS = ("ikon", "icon", "ymbol", "ogotyp", "uvake")
 _PICTURE = re.compile(
     r"(?:(?:en|ett|et|ei|a|an)\s+)?(?:illustration|illustrasjon|bild|bilde|billede|foto|fotografi"
     r"|dekorbild|dekorationsbild|picture|photo|image|kuva|kuvituskuva|valokuva|karta|logotyp|logo)"
@@ -114,10 +130,8 @@ def is_icon(text: str) -> bool:
     if len(text) > 90:
         return False
     low = text.lower()
-    for hint in _ICON_HINTS:
-        if hint in low:
-            return _ICON.fullmatch(text) is not None
-    return False
+    may_be = "ikon" in low or "icon" in low or "ymbol" in low or "ogotyp" in low or "uvake" in low
+    return may_be and _ICON.fullmatch(text) is not None
 
 
 def is_picture(text: str) -> bool:

@@ -83,13 +83,15 @@ def attributes_of(tag: str) -> Attributes:
     return dict(found)
 
 
-def address_of(tag: str) -> str | None:
-    """Where a link's start tag leads; None where it leads nowhere."""
-    _, given, after = tag.partition(' href="')
+def attribute_of(tag: str, name: str) -> str | None:
+    """One attribute of a start tag; None where it has none of that name."""
+    before, given, after = tag.partition(f' {name}="')
     if not given:
         return None
-    href = after.partition('"')[0]
-    return _unescape(href) if "&" in href else href
+    if before.count('"') % 2:  # inside another's value, which ends as ours begins
+        return attributes_of(tag).get(name)
+    value = after.partition('"')[0]
+    return _unescape(value) if "&" in value else value
 
 
 def cut(html: str) -> Markup:

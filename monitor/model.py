@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Literal, TypeAlias
 
 Kind: TypeAlias = str
@@ -104,7 +105,7 @@ class Reading:
 
     @property
     def initiatives(self) -> tuple[Initiative, ...]:
-        return tuple(item for section in self.sections for item in section.initiatives)
+        return tuple(chain.from_iterable([section.initiatives for section in self.sections]))
 
     @property
     def words(self) -> PageWords:

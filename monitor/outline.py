@@ -31,7 +31,7 @@ from monitor.markup import (
     VOID,
     Attributes,
     Markup,
-    address_of,
+    attribute_of,
     attributes_of,
     cut,
     is_regular,
@@ -114,11 +114,8 @@ class Elements:
         self.written.append(tag)
         return len(self.tags) - 1
 
-    def attributes(self, number: int) -> Attributes:
-        return attributes_of(self.written[number])
-
     def attribute(self, number: int, name: str) -> str:
-        return self.attributes(number).get(name, "")
+        return attribute_of(self.written[number], name) or ""
 
     def classes(self, number: int) -> str:
         """The class attribute, its white space folded: it may hold line breaks."""
@@ -327,6 +324,9 @@ class _Scribe:
         for number, piece in enumerate(pieces):
             if places[number] and len(piece) < 100 and is_icon(piece.strip()):
                 pieces[number] = ""
+        if covered and BREAK not in pieces:
+            self._write_links(where)
+            return
         if links and not covered and where.look.rsplit("/", 1)[-1] not in _PARAGRAPHS:
             before, after = self._bare_ends()
             if before or after:
@@ -335,6 +335,14 @@ class _Scribe:
                 self._write_spans(where, (0, begin, end, len(pieces)))
                 return
         self._write_spans(where, (0, *_double_breaks(pieces), len(pieces)))
+
+    def _write_links(self, where: _Where) -> None:
+        """Nothing but links, one after the other."""
+        text = tidy("".join(self.pieces))
+        wrap = _shared(_told(self.pieces, self.places))
+        links = tuple([link for _, _, link in self.links])
+        place, depth, rise, look, level, ref = where
+        self._add(text, place, depth, rise, look + _wrapped(wrap), level, links, True, ref)
 
     def _write_spans(self, where: _Where, cuts: tuple[int, ...]) -> None:
         """A block for each run of pieces between two cuts; the later stand beside the first."""
@@ -679,7 +687,7 @@ class _Walk:
                                 places.append(inline)
                     text = next(stream)[2]
             elif kind == _LINK:
-                href = address_of(tag)
+                href = attribute_of(tag, "href")
                 inlines += 1
                 within = (*inline, ("a", inlines)) if len(inline) < MAX_INLINE else inline
                 if not pieces:
@@ -873,18 +881,20 @@ class _Shapes(dict[str, _Shape]):
         name = name_of(tag)
         if name[:1] == "/":
             return _END_TAG
-        if name in ODD or not is_regular(tag) or (name == "a" and ' href=""' in tag):
+        shape = _PLAIN.get(name)
+        is_plain = shape is not None and (name == tag or tag[-1] == '"')
+        if name in ODD or not (is_plain or is_regular(tag)) or (name == "a" and ' href=""' in tag):
             self.odd.add(name)
         if name[:1] in ("!", "?"):
             return _NO_TAG
-        shape = _PLAIN.get(name) or (_BLOCK, name, f"/{name}", 0, None)
-        if ("role=" in tag or "aria-" in tag) and shape[0] != _SKIPPING:
+        if shape is None:
+            shape = (_BLOCK, name, f"/{name}", 0, None)
+        if shape[0] != _SKIPPING and (
+            ' role="' in tag or ' aria-controls="' in tag or ' aria-hidden="true"' in tag
+        ):
             attributes = attributes_of(tag)
-            role = attributes.get("role")
-            hidden = attributes.get("aria-hidden") == "true"
-            if role is not None or "aria-controls" in attributes or hidden:
-                kind = _BLOCK if role in _TELLING_ROLES and name not in VOID else shape[0]
-                return kind, name, shape[2], shape[3], attributes
+            is_told = attributes.get("role") in _TELLING_ROLES and name not in VOID
+            return _BLOCK if is_told else shape[0], name, shape[2], shape[3], attributes
         return shape
 
 
@@ -1109,15 +1119,12 @@ def _panels(blocks: list[Block], elements: Elements) -> dict[int, int]:
     opened: list[int] = []
     ids: dict[str, int] = {}
     for number, tag in enumerate(elements.written):
-        if ' id="' not in tag and ' role="' not in tag:
-            continue
-        attributes = elements.attributes(number)
-        name = attributes.get("id")
+        name = attribute_of(tag, "id")
         if name in refs and elements.tags[number] not in _LEVELS:
             ids.setdefault(name or "", number)
-        if attributes.get("role") == "tabpanel":
+        if attribute_of(tag, "role") == "tabpanel":
             opened.append(number)
-            labels.setdefault(attributes.get("aria-labelledby") or "", number)
+            labels.setdefault(attribute_of(tag, "aria-labelledby") or "", number)
     found: dict[int, int] = {}
     taken: set[int] = set()
     for index, block in enumerate(blocks):

@@ -29,14 +29,12 @@ def tidy(text: str) -> str:
     Non-breaking and other special spaces inside a text are glyphs: they are shown as written.
     """
     if (
-        text
-        and "\n" not in text
+        "\n" not in text
         and "  " not in text
+        and text == text.strip()
         and "\t" not in text
         and "\r" not in text
         and "\f" not in text
-        and not text[0].isspace()
-        and not text[-1].isspace()
     ):
         return text
     if "\xa0" in text or "\u202f" in text or "\u2009" in text:

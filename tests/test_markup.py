@@ -12,7 +12,7 @@ from monitor.extract import extract, reading_of
 from monitor.markup import (
     FOREIGN,
     Markup,
-    address_of,
+    attribute_of,
     attributes_of,
     cut,
     is_regular,
@@ -98,8 +98,10 @@ def test_a_link_without_an_address_is_none_and_an_empty_one_leads_to_the_page() 
 
 
 def test_an_address_is_the_one_in_the_attribute_of_that_name() -> None:
-    assert address_of('a data-href="/x" href="/y?a=1&amp;b=2" title="z"') == "/y?a=1&b=2"
-    assert address_of('a name="x"') is None
+    tag = 'a data-href="/x" href="/y?a=1&amp;b=2" title="z"'
+    assert attribute_of(tag, "href") == "/y?a=1&b=2"
+    assert attribute_of('a name="x"', "href") is None
+    assert attribute_of('a title="&lt;a href=" x"="" href="/y"', "href") == "/y"
 
 
 def test_a_page_that_is_one_long_tag_is_looked_into_in_no_time() -> None:

@@ -27,8 +27,8 @@ RUN python3 -m venv /opt/visionsvakt \
 COPY . .
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
     && /opt/visionsvakt/bin/pip install --no-deps /tmp/wheel/visionsvakt-*.whl \
-    && /opt/visionsvakt/bin/python ops/sbom.py > /opt/visionsvakt/sbom.cdx.json \
-    && ops/slim.sh /opt/visionsvakt
+    && ops/slim.sh /opt/visionsvakt \
+    && cp ops/sbom.py /opt/visionsvakt/
 
 # hadolint ignore=DL3006
 FROM ${BASE} AS root
@@ -46,9 +46,14 @@ RUN apt-get update \
         /usr/lib/python3/dist-packages /usr/share/perl* /usr/share/zoneinfo /var/cache/* \
         /var/lib/apt /var/log/*
 COPY --from=build /opt/visionsvakt /opt/visionsvakt
+# What the image is made of, as it is now.
+RUN /opt/visionsvakt/bin/python /opt/visionsvakt/sbom.py /var/lib/dpkg/status \
+        > /opt/visionsvakt/sbom.cdx.json \
+    && rm /opt/visionsvakt/sbom.py
 
 FROM scratch
 LABEL org.opencontainers.image.title="Visionsvakt" \
+      org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.description="Watches municipal vision pages and tells people what changed in meaning" \
       org.opencontainers.image.licenses="MIT"
 # The whole root, on purpose: a layer upon the base would keep all that was left out above.

@@ -24,6 +24,7 @@ import pytest
 from pipeline.town import ADDRESS, editions
 from tests.support.mail import MailHost
 from tests.support.web import Served, Site
+from wiring import VERSION
 
 ROOT = Path(__file__).parents[1]
 TAG = "visionsvakt-prov"
@@ -135,6 +136,7 @@ def test_the_image_says_how_it_wants_to_be_run(image: str) -> None:
     assert configured["Entrypoint"] == ["visionsvakt"]
     assert configured["Healthcheck"]["Test"] == ["CMD", "python", "-m", "web.probe"]
     assert configured["Labels"]["org.opencontainers.image.title"] == "Visionsvakt"
+    assert configured["Labels"]["org.opencontainers.image.version"] == VERSION
 
 
 def test_the_image_is_below_180_mb_with_no_compiler_and_no_package_manager(
@@ -152,7 +154,13 @@ def test_the_image_is_below_180_mb_with_no_compiler_and_no_package_manager(
 def test_what_the_image_is_made_of_is_listed_in_it(root: Path) -> None:
     bill = json.loads((root / "opt/visionsvakt/sbom.cdx.json").read_text())
     assert bill["bomFormat"] == "CycloneDX"
-    assert {"visionsvakt", "httpx", "SQLAlchemy"} <= {one["name"] for one in bill["components"]}
+    names = {one["name"] for one in bill["components"]}
+    assert {"visionsvakt", "httpx", "SQLAlchemy", "python3-minimal", "libc6"} <= names
+    assert not {"pip", "setuptools", "rich", "pydantic"} & names  # left out, so not in the bill
+    site = next((root / "opt/visionsvakt/lib").glob("python3*")) / "site-packages"
+    assert len(list(site.glob("*.dist-info"))) == sum(
+        "pypi" in one["purl"] for one in bill["components"]
+    )
 
 
 def test_init_writes_into_the_volume_and_nothing_else_can_be_written(

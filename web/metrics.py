@@ -31,7 +31,7 @@ from snapshots.schema import deliveries
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OUTCOMES = ("first", "unchanged", "changed", "failed", "quarantined")
 STATES = ("waiting", "sent", "dead")
-SUBJECTS = ("page", "channel", "subscription", "store", "worker")
+SUBJECTS = ("page", "stillness", "shrinking", "channel", "subscription", "store", "worker")
 
 _PREFIX = "visionsvakt"
 

@@ -266,15 +266,15 @@ class _Matcher:
         mine = _groups(self._past, free, key)
         yours = _groups(self._new, self._free_new, key)
         for value, lefts in mine.items():
-            rights = yours.get(value, [])
-            if not rights or (not several and len(lefts) + len(rights) > 2):
+            rights = yours.get(value)
+            if rights is None or (not several and len(lefts) + len(rights) > 2):
                 continue
             pairs = list(zip(lefts, rights, strict=False))
-            if any(pair in self._forbidden for pair in pairs):
+            if self._forbidden and not self._forbidden.isdisjoint(pairs):
                 continue
             # Equal as written but for the links: perhaps a double of it fits better.
-            if not several and not all(
-                same_links(self._past[left].links, self._new[right].links) for left, right in pairs
+            if not several and not same_links(
+                self._past[lefts[0]].links, self._new[rights[0]].links
             ):
                 continue
             for left, right in pairs:

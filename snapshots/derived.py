@@ -246,15 +246,19 @@ def sweep(conn: Connection) -> int:
 # ------------------------------------------------------------------------------------------- lives
 
 
+_NAMED_AT_ONCE: Final = 500
+
+
 def set_lives(conn: Connection, lives: Mapping[str, str]) -> None:
     """Which initiative each track is of. Tracks that have it already are not written."""
     if not lives:
         return
-    known = {
-        row.track: row.life
-        for row in conn.execute(sa.select(tracks.c.track, tracks.c.life))
-        if row.track in lives
-    }
+    known: dict[str, str] = {}
+    named = sorted(lives)
+    for start in range(0, len(named), _NAMED_AT_ONCE):  # not the whole store's: it may be large
+        part = tracks.c.track.in_(named[start : start + _NAMED_AT_ONCE])
+        rows = conn.execute(sa.select(tracks.c.track, tracks.c.life).where(part))
+        known |= {row.track: row.life for row in rows}
     new = [
         {"wanted": track, "given": life}
         for track, life in sorted(lives.items())

@@ -233,3 +233,16 @@ def test_a_second_worker_is_refused_until_the_first_is_gone(store: Database) -> 
         watch.release_worker_lease(conn, "second")
         assert watch.worker(conn, NOW + 60 * SECOND) is None
         assert watch.take_worker_lease(conn, "third", NOW, 30) is None
+
+
+def test_due_pages_of_one_host_or_besides_some(store: Database) -> None:
+    def at(host: str) -> WatchedPage:
+        return WatchedPage(host, host, f"https://{host}/p", f"{host} granvik", "")
+
+    hosts = ("a_b.example", "axb.example", "c.example")
+    later = NOW + 60 * SECOND
+    with store.write() as conn:
+        watch.sync_pages(conn, [at(host) for host in hosts], NOW)
+        assert [one.id for one in watch.due(conn, later, 9, host="a_b.example")] == ["a_b.example"]
+        others = {one.id for one in watch.due(conn, later, 9, besides=["a_b.example"])}
+        assert others == {"axb.example", "c.example"}

@@ -200,6 +200,19 @@ def test_a_worker_on_another_machine_is_waited_for(site: Town, tmp_path: Path) -
 
 
 @pytest.mark.slow
+def test_what_is_due_at_one_host_is_looked_at_in_one_go(site: Town, tmp_path: Path) -> None:
+    def watching(every: str) -> str:
+        return config(*(page(f"p{n}", site.url(f"/{n}"), every=every) for n in range(20)))
+
+    home = Home(tmp_path, watching("2d"))
+    home.json("check")
+    home.write(watching("1d"))  # another timetable makes them all due
+    with home.started("run") as worker:
+        worker.lines("inget har ändrats", 20, 60)  # one with each tick would be 100 seconds
+        worker.stop()
+
+
+@pytest.mark.slow
 def test_a_store_that_needs_new_tables_is_refused_where_that_was_asked_for(
     site: Town, tmp_path: Path
 ) -> None:

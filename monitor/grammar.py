@@ -138,6 +138,7 @@ def agree(spans: Sequence[Span], found: Sequence[Parse]) -> list[Parse]:
     """Sections of one page are written alike: where their grammars differ, the best for all."""
     patterns = {(one.pattern, one.flat) for one in found if one.pattern is not None}
     best, best_cost = list(found), 9.0 * len(spans)
+    tried: list[list[Parse]] = []
     if len(patterns) < 2:
         return _without_strays(spans, best)
     for pattern, flat in sorted(patterns, key=str):
@@ -150,12 +151,24 @@ def agree(spans: Sequence[Span], found: Sequence[Parse]) -> list[Parse]:
             one = _cut(span, pattern, titles, flat) if titles else NOTHING
             if one.cost > 1 and own.cost < one.cost:
                 one = own
-                cost += _UNLIKE_OTHERS if (own.pattern, own.flat) != (pattern, flat) else 0.0
+                if (own.pattern, own.flat) != (pattern, flat):
+                    cost += _UNLIKE_OTHERS
+                    one = one if not _says_empty(span, own) else NOTHING
+            cost += min(one.cost, own.cost) if one is NOTHING else one.cost
             tries.append(one)
-            cost += one.cost
+        tried.append(tries)
         if cost < best_cost:
             best, best_cost = tries, cost
+    for tries in tried:
+        if _lies_below(spans, tries, best):
+            best = tries
     return _without_strays(spans, best)
+
+
+def _says_empty(span: Span, found: Parse) -> bool:
+    """Whether all there is in a section is a sentence («Just nu finns inga insatser här.»)."""
+    alone = len(found.units) == 1 and not found.units[0].after and not found.units[0].lead
+    return alone and is_sentence(span.blocks[found.units[0].title].text)
 
 
 def _without_strays(spans: Sequence[Span], found: list[Parse]) -> list[Parse]:
@@ -210,7 +223,34 @@ def _choose(span: Span, results: Sequence[Parse]) -> Parse:
         near = finer and best.flat and found.cost <= best.cost + 0.35
         if near and _full(found) and not _is_mixed(span, found):
             best = found
+    for found in results:
+        if _lies_below([span], [found], [best]):
+            best = found
     return best
+
+
+def _lies_below(spans: Sequence[Span], fine: Sequence[Parse], coarse: Sequence[Parse]) -> bool:
+    """Whether what one cut takes for titles are themes: each begins with a title of the finer cut.
+
+    Themes are all that the finer cut leaves, and its titles have texts and are no words that come
+    again under each («Bakgrund», «Mål»).
+    """
+    themes = sum(len(one.units) for one in coarse)
+    if themes < 2 or sum(len(one.units) for one in fine) <= themes:
+        return False
+    texts: list[str] = []
+    for span, below, above in zip(spans, fine, coarse, strict=True):
+        titles = {unit.title for unit in below.units}
+        if set(below.left) != {unit.title for unit in above.units} or not _full(below):
+            return False
+        for unit in above.units:
+            if not (span.blocks[unit.title].level and unit.after and unit.after[0] in titles):
+                return False
+            if span.blocks[unit.after[0]].text == span.blocks[unit.title].text:
+                return False
+        texts.extend(span.blocks[title].text for title in titles)
+    sentences = sum(map(is_sentence, texts))
+    return 2 * sentences <= len(texts) and 10 * len(set(texts)) >= 9 * len(texts)
 
 
 def _is_mixed(span: Span, found: Parse) -> bool:
@@ -437,7 +477,10 @@ def _reach(span: Span, titles: Sequence[int]) -> _Reach:
         mine: list[int] = []
         aside: list[int] = []
         low = blocks[title].depth + 1
+        level = blocks[title].level
         for n in range(title + 1, end):
+            if 0 < blocks[n].level < level:
+                break  # a heading above the title's own level
             if rises[n] < low:
                 low = rises[n]
             if low > depth:

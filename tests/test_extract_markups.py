@@ -114,3 +114,41 @@ def test_headings_within_the_vision_statement_are_neither_sections_nor_its_words
     assert html.count("Så säger") == len(town.intro)
     reading = extract(Source(html.encode(), None, URL), PROFILE)
     assert found(reading) == expected(town, Style())
+
+
+@pytest.mark.parametrize(
+    "name", ["list", "paragraphs in a list", "details", "terms", "cards", "smaller headings"]
+)
+def test_themes_within_a_section_are_no_initiatives(name: str) -> None:
+    markups = PLAIN | {"smaller headings": Markup("<h4>{title}</h4>{body}")}
+    town = invent(12, (9, 6, 5))
+    html = written(town, markups[name])
+    for _, _, items in town.sections:
+        for theme, item in (("Miljö", items[0]), ("Skola", items[len(items) // 2])):
+            html = _themed(html, theme, item.title, markups[name])
+    assert html.count("<h3>Miljö</h3>") == html.count("<h3>Skola</h3>") == len(town.sections)
+    reading = extract(Source(html.encode(), None, URL), PROFILE)
+    assert found(reading) == expected(town, Style())
+
+
+def _themed(html: str, theme: str, title: str, markup: Markup) -> str:
+    """A theme's heading before the item of that title; a list around the items begins anew."""
+    begin, end = markup.rows.split("{rows}")
+    item = markup.item.split("{title}")[0] + title.replace("&", "&amp;") + "<"
+    at = html.index(item)
+    if html[:at].endswith(begin) and begin:
+        at -= len(begin)
+        return f"{html[:at]}<h3>{theme}</h3>{html[at:]}"
+    return f"{html[:at]}{end}<h3>{theme}</h3>{begin}{html[at:]}"
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_section_that_only_says_that_it_is_empty_has_no_initiatives(name: str) -> None:
+    town = invent(4, (5, 3, 2))
+    heading, status, _ = town.sections[1]
+    bare = replace(town, sections=(town.sections[0], (heading, status, ()), town.sections[2]))
+    says = "Just nu finns inga insatser här."
+    html = written(bare, replace(PLAIN[name], rows="{rows}"))
+    html = html.replace(f"<h2>{heading}</h2>", f"<h2>{heading}</h2><p>{says}</p>")
+    reading = extract(Source(html.encode(), None, URL), PROFILE)
+    assert found(reading) == expected(bare, Style()) | {"unclaimed": [says]}

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from html import escape
-from itertools import islice
 from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode
@@ -41,33 +40,28 @@ class Markup(NamedTuple):
     tags: list[str]
     texts: list[str]
 
-    def inside(self, at: int, name: str) -> list[str]:
-        """The tags inside the element `name` that is opened at `at`."""
-        return self.tags[at + 1 : self._end(at, name)]
+    def ends(self, name: str) -> dict[int, int]:
+        """Where each element of a name is closed, by where it is opened."""
+        found: dict[int, int] = {}
+        opened: list[int] = []
+        for number, tag in enumerate(self.tags):
+            if tag.startswith(name) and name_of(tag) == name:
+                opened.append(number)
+            elif tag == f"/{name}" and opened:
+                found[opened.pop()] = number
+        return found
 
-    def text_inside(self, at: int, name: str) -> str:
-        """All text inside it, templates left out."""
+    def text_between(self, first: int, end: int) -> str:
+        """The text between two tags, templates left out."""
+        if "template" not in map(name_of, self.tags[first:end]):
+            return "".join(self.texts[first:end])
         found: list[str] = []
-        end = self._end(at, name)
-        while at < end:
-            if name_of(self.tags[at]) == "template":
-                at = self._end(at, "template")
-            found.append(self.texts[at])
-            at += 1
+        templates = self.ends("template")
+        while first < end:
+            first = templates.get(first, first)
+            found.append(self.texts[first])
+            first += 1
         return "".join(found)
-
-    def _end(self, at: int, name: str) -> int:
-        """The number of the tag that closes it."""
-        close = f"/{name}"
-        depth = 0
-        for number, tag in enumerate(islice(self.tags, at + 1, None), at + 1):
-            if tag == close:
-                if not depth:
-                    return number
-                depth -= 1
-            elif name_of(tag) == name:
-                depth += 1
-        return len(self.tags) - 1
 
 
 def name_of(tag: str) -> str:

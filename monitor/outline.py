@@ -166,7 +166,8 @@ _SKIP = frozenset(
 _SKIPPED_ROLES = ("navigation", "search", "banner", "contentinfo", "alert", "menu", "menubar")
 _TELLING_ROLES = ("heading", "button", "tab")
 _MOST_LANDMARKS = 300
-"""Headers, footers and dialogs beyond this are read as ordinary elements: judging one costs."""
+"""Judging one costs: beyond this, headers, footers and dialogs are ordinary elements, and every nav
+is a menu."""
 _SECTIONING = frozenset(("article", "section", "aside", "li", "details", "td", "dd"))
 _CUT_RIGHTLY = FOREIGN | {"a"}
 _LEVELS = {f"h{n}": n for n in range(1, 7)}
@@ -566,6 +567,7 @@ class _Walk:
         self.elements = Elements()
         self.complete = len(self.shapes) <= MAX_TAGS
         self.balanced = False
+        self.ends: dict[str, dict[int, int]] = {}
         self.has_empty_links = False
         self.ended = False
         self.judged = 0
@@ -761,7 +763,7 @@ class _Walk:
         alt = attributes.get("alt") or attributes.get("aria-label") or ""
         words = f"{alt} {attributes.get('title') or ''}"
         if name == "svg":
-            words += " " + markup.text_inside(at, name)
+            words += " " + markup.text_between(at, self.end_of(at, name))
         if says_outside(words):
             scribe.mark_link()
         elif scribe.open_link is not None and not scribe.open_link.label and alt:
@@ -773,21 +775,34 @@ class _Walk:
         if role in _SKIPPED_ROLES:
             return True
         if tag == "nav":
-            return not any(' role="tab"' in inner for inner in self.markup.inside(at, tag))
+            self.judged += 1
+            if self.judged > _MOST_LANDMARKS:
+                return True
+            return not any(' role="tab"' in inner for inner in self.inside(at, tag))
         dialog = tag == "dialog" or role in ("dialog", "alertdialog")
         if not dialog and tag not in ("header", "footer"):
             return False
         self.judged += 1
         if self.judged > _MOST_LANDMARKS:
             return False
-        if dialog and _COOKIES.search(self.markup.text_inside(at, tag)):
+        if dialog and _COOKIES.search(self.markup.text_between(at, self.end_of(at, tag))):
             return True
         if tag not in ("header", "footer") or self.in_section(place):
             return False
         if tag == "header":
-            return all(name_of(inner) != "h1" for inner in self.markup.inside(at, tag))
+            return all(name_of(inner) != "h1" for inner in self.inside(at, tag))
         self.ended = any(block.level == 1 for block in self.scribe.blocks)
         return True
+
+    def end_of(self, at: int, name: str) -> int:
+        """The tag that closes the element opened at `at`."""
+        if name not in self.ends:
+            self.ends[name] = self.markup.ends(name)
+        return self.ends[name].get(at, len(self.shapes))
+
+    def inside(self, at: int, name: str) -> list[str]:
+        """The tags inside it."""
+        return self.markup.tags[at + 1 : self.end_of(at, name)]
 
     def in_section(self, place: int) -> bool:
         """Whether an element inside `place` belongs to an article, an item or the like."""

@@ -133,3 +133,10 @@ def test_a_page_reads_the_same_whatever_was_read_before() -> None:
         for (body, url), reading in fresh.items():
             assert extract(Source(body, None, url), PROFILE) == reading
             assert extract(Source(body, None, url), PROFILE, known) == reading
+
+
+def test_thousands_of_menus_inside_each_other_are_judged_in_time() -> None:
+    html = b"<main>" + b"<div role=tab><nav>x" * 3_900
+    start = time.process_time()
+    read_html(html)
+    assert time.process_time() - start < 5

@@ -66,10 +66,12 @@ def proof(url: str, to: MailHost | Hook, number: int) -> Counter[str]:
         assert set(came) == {f"<{delivery}@granvik.example>" for delivery, _ in states}
         return came
     assert len(states) == len(kept)
-    came = Counter(to.ids)
+    whole = [one for one in to.log if len(one.body) == int(one.headers["content-length"])]
+    came = Counter(one.headers["webhook-id"] for one in whole)
     assert set(came) == {delivery for delivery, _ in states}
-    bodies = {(asked.headers["webhook-id"], asked.body) for asked in to.log}
-    assert len(bodies) == len(came), "what comes again is the same"
+    bodies = {one.headers["webhook-id"]: one.body for one in whole}
+    for one in to.log:  # of one killed in the middle of a body, the beginning arrives
+        assert bodies[one.headers["webhook-id"]].startswith(one.body), "always the same bytes"
     return came
 
 
@@ -164,7 +166,8 @@ def test_killed_200_times_at_random_nothing_is_lost(tmp_path: Path, channel: str
     print(
         f"{rounds} kills, {with_all} changes, {len(came)} deliveries, {again} came again, same id"
     )
-    assert max(came.values()) <= 3
+    if channel == "mail":
+        assert max(came.values()) <= 3
 
 
 def _told(url: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from datetime import timedelta
@@ -138,11 +139,17 @@ def test_each_alert_fires_in_its_fault_and_is_quiet_before_and_after(words: list
 
 
 def test_every_figure_an_alert_asks_for_is_one_that_we_give(sqlite_store: Database) -> None:
-    import re
-
     watch = Watch(sqlite_store)
     given = of(watch).page().decode()
     asked = set(re.findall(r"visionsvakt_\w+", (OPS / "alerts.yml").read_text()))
     asked -= {"visionsvakt_backup_age_seconds"}  # only where there are backups
     for name in asked:
         assert f"# TYPE {name.removesuffix('_total')}" in given, name
+
+
+def test_operators_find_every_alert_in_their_handbook_as_severe_as_it_is() -> None:
+    found = re.findall(
+        r"alert: (\w+)\n.*?severity: (\w+)", (OPS / "alerts.yml").read_text(), re.DOTALL
+    )
+    handbook = (OPS.parent / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert found == re.findall(r"^\| `(Visionsvakt\w+)` \| (\w+) \|", handbook, re.MULTILINE)

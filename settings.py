@@ -365,7 +365,7 @@ def _fetch(table: _Table, path: Path) -> FetchSettings:
             table.fail("ca_file", f"{_show(ca_file)} går inte att läsa ({trouble.strerror})")
         if b"-----BEGIN" not in pem:
             table.fail("ca_file", f"{_show(ca_file)} har inga certifikat; den ska vara PEM")
-    if "proxy" in table and "proxy_env" in table:
+    if table.text("proxy", "") and "proxy_env" in table:
         table.fail("proxy_env", "står bredvid proxy; behåll en av dem")
     return FetchSettings(
         timeout_seconds=table.number("timeout_seconds", default.timeout_seconds, 0.1, 3600),

@@ -144,11 +144,14 @@ class Examination:
         return Finding(part, level, "ok" if level == "ok" else code, text, mend, subject, shown)
 
     def failed(self, part: str, code: str, text: str, *, subject: str = "") -> Finding:
-        """A finding in the words of what failed; those are Swedish, so English gets the code."""
+        """A finding in the words of what failed. Those are Swedish: another language has the same
+        by its code, and where it has not, the code alone."""
         mend = mend_of(code)
         if self.words.code != "sv":
-            text = self.words.say("doctor.failed", code=code)
-            mend = self.words.say("doctor.see_operations", code=code)
+            said = self.words.reason(code, text)
+            text = said if said != text else self.words.say("doctor.failed", code=code)
+            known = self.words.record.get("mends", {})
+            mend = known.get(code) or self.words.say("doctor.see_operations", code=code)
         return Finding(part, "trouble", code, text, mend, subject)
 
     # --- the parts ------------------------------------------------------------------------------

@@ -128,6 +128,7 @@ def test_it_speaks_the_workers_language_and_every_trouble_has_its_mend(
     assert done.code == 1
     assert ("FEL" in done.out) == (language == "sv")
     assert ("WRONG" in done.out) == (language == "en")
+    assert ("See that the machine reaches the site" in done.out) == (language == "en")
     for one in home.json("doctor", code=1)["findings"]:
         assert one["level"] != "trouble" or one["mend"], one
 

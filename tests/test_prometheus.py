@@ -62,6 +62,16 @@ class Prometheus:
             if one["state"] == "firing"
         } - OF_THIS_MACHINE
 
+    def until_scraping(self) -> None:
+        """Until every target answered and every rule was evaluated: both are «unknown» before."""
+
+        def well() -> bool:
+            (group,) = self.ask("rules")["groups"]
+            targets = {one["health"] for one in self.ask("targets")["activeTargets"]}
+            return (targets, {one["health"] for one in group["rules"]}) == ({"up"}, {"ok"})
+
+        until(well, PATIENCE)
+
     def until_firing(self, *names: str) -> None:
         until(lambda: self.firing == set(names), PATIENCE)
 
@@ -145,10 +155,9 @@ def test_alerts_fire_in_their_faults_and_clear_when_mended(tmp_path: Path) -> No
         )
         with home.started("run") as worker:
             worker.line("första avläsningen")
+            watcher.until_scraping()
             watcher.until_firing()
-            assert {one["health"] for one in watcher.ask("targets")["activeTargets"]} == {"up"}
             (group,) = watcher.ask("rules")["groups"]
-            assert {one["health"] for one in group["rules"]} == {"ok"}
             assert len(group["rules"]) == RULES.read_text(encoding="utf-8").count("alert:")
 
             site.html = ERROR_PAGE

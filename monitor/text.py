@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\u200f\u180e\u034f"
 _TABLE = {
@@ -42,8 +43,10 @@ def tidy(text: str) -> str:
     return " ".join(text.split())
 
 
+@lru_cache(maxsize=2048)
 def same_key(text: str) -> str:
-    """Two texts with equal keys are the same text."""
+    """Two texts with equal keys are the same text. The latest are remembered: one look at a page
+    asks for the same ones again and again, and so does the next look."""
     if _PLAIN.fullmatch(text):  # nearly every text: no white space but blanks and line breaks
         text = text.replace("`", "'").replace("\n", " ")
         while "  " in text:

@@ -33,18 +33,22 @@ def address_key(href: str) -> str:
     scheme = parts.scheme.lower()
     if scheme not in ("", "http", "https"):
         return href.strip()
-    path = _SESSION.sub("", parts.path)
-    query = "&".join(
-        f"{name}={value}"
-        for name, value in parse_qsl(parts.query, keep_blank_values=True)
-        if not name.lower().startswith("sv.") and name.lower() not in _NOISE
-    )
+    path = _SESSION.sub("", parts.path) if ";" in parts.path else parts.path
+    query = _without_noise(parts.query) if parts.query else ""
     host = parts.netloc.lower().rpartition("@")[2].removesuffix(_PORTS.get(scheme, ":"))
     tail = (f"?{query}" if query else "") + (f"#{parts.fragment}" if parts.fragment else "")
     if page := _PAGE.search(path):
         return f"//{host}/{page.group(1).lower()}{tail}"
     path = _STAMP.sub(r"/\1/\2", path)
     return f"//{host}{path or '/'}{tail}"
+
+
+def _without_noise(query: str) -> str:
+    return "&".join(
+        f"{name}={value}"
+        for name, value in parse_qsl(query, keep_blank_values=True)
+        if not name.lower().startswith("sv.") and name.lower() not in _NOISE
+    )
 
 
 def same_links(old: Sequence[Link], new: Sequence[Link]) -> bool:

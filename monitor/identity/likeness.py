@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 
@@ -53,8 +54,8 @@ class Vocabulary:
 
     def __init__(self, page: Sequence[Initiative], wanted: set[str]) -> None:
         once_each: list[str] = []
-        for words in _rough_words(page):
-            once_each += wanted.intersection(words)
+        for item in page:
+            once_each += wanted & rough_words(item.title, item.description)
         seen = Counter(once_each)
         size = max(len(page), _SMALL_PAGE) + 1
         scale = math.log(size)
@@ -93,11 +94,14 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def _rough_words(page: Iterable[Initiative]) -> Iterable[list[str]]:
-    """Each initiative's words, near enough to count by, in a fifth of the time."""
-    texts = "\x00".join([f"{item.title} {item.description}" for item in page])
-    for text in texts.casefold().replace(".", " ").replace(",", " ").split("\x00"):
-        yield text.split()
+@lru_cache(maxsize=1024)
+def rough_words(title: str, description: str) -> frozenset[str]:
+    """The words of an initiative, near enough to count by, in a fifth of the time.
+
+    The latest are remembered (4.5 KB each): nearly all of a page's are those of the look before.
+    """
+    text = f"{title} {description}".casefold()
+    return frozenset(text.replace(".", " ").replace(",", " ").split())
 
 
 def faces(items: Sequence[Initiative], page: Sequence[Initiative]) -> list[Face]:

@@ -35,7 +35,7 @@ LONGEST_SECONDS = 1.0
 MOST_MEGABYTES = 300
 """Of a process that does nothing but read."""
 MOST_FOR_ONE_MEGABYTES = 220
-"""Of which one body may take so many; some 80 are there before any."""
+"""Of which one body may take so many: the reader and the pages to mutate are there before."""
 _TAGS = (
     "div p ul ol li table tr td th span a h1 h2 h3 dl dt dd details summary main nav header footer"
     " section article button form b strong br img svg script style template noscript select option"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from tests.support.program import (
     Home,
     by_mail,
     config,
+    free_port,
     mail,
     page,
     until,
@@ -80,12 +80,6 @@ class Prometheus:
             return httpx.get(f"{self.url}/-/ready", trust_env=False).status_code == 200
         except httpx.TransportError:
             return False
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from tests.support.program import (
     by_hook,
     by_mail,
     config,
+    free_port,
     mail,
     page,
     until,
@@ -62,13 +63,6 @@ def site() -> Iterator[Slow]:
 def post() -> Iterator[MailHost]:
     with MailHost() as host:
         yield host
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def asked(port: int, path: str) -> tuple[int, str]:

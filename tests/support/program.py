@@ -11,6 +11,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -232,6 +233,14 @@ def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> N
 
 
 # ---------------------------------------------------------------------------- a small configuration
+
+
+def free_port() -> int:
+    """A port of this machine on which nobody listens just now."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
 
 
 def toml(value: Any) -> str:

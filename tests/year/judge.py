@@ -8,6 +8,7 @@ was told is what the mail server and the webhook receiver wrote down.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -379,20 +380,40 @@ def _judge_operators(
     told: Mapping[str, Any],
     verdict: Verdict,
 ) -> None:
-    """They hear of the silent page once, and when it is over; the canary never fails."""
+    """They hear of the silent page once, and when it is over; that less is read where the page said
+    less indeed; the canary never fails."""
     mails = {one["id"] for one in came if one["kind"] == "mail" and "drift@" in one["to"][0]}
     verdict.figures["mails to operators"] = len(mails)
-    heard = []
+    heard: list[tuple[str, str, str]] = []
+    less = 0
     for name in mails:
         payload = told[rows[name.strip("<>").partition("@")[0]].message].payload
-        if payload.get("cause") in ("still", "reads_less", "canary"):
+        if payload.get("cause") in ("still", "canary"):
             heard.append((payload["first_at"], payload["what"], payload["text"]))
+        elif payload.get("cause") == "reads_less":
+            verdict.expect(_said_less(life.plan, payload["text"]), f"not so: {payload}")
+            less += payload["what"] == "opened"
+    verdict.figures["truly less"] = less
     whole = life.plan.end >= START + STILL_UNTIL * DAY
     expected = [("opened", f"{STILL}:"), ("ended", f"{STILL}:")] if whole else []
     said = [(what, text.split()[0]) for _, what, text in sorted(heard, key=_opened_first)]
     verdict.expect(said == expected, f"operators heard of stillness and the canary: {heard}")
     verdict.expect(life.rehearsals > 0, "the canary never sang")
     verdict.figures["rehearsals"] = life.rehearsals
+
+
+def _said_less(plan: Plan, text: str) -> bool:
+    """Whether the page itself went from so many initiatives of a status to so few: editors of an
+    invented year empty a section too, and no reader can tell that from a list that has moved."""
+    found = re.fullmatch(r"(\w+): .* status (\w+) läses: (\d+) mot (\d+) förut, .*", text)
+    if found is None:
+        return False
+    page, status, now, before = found.groups()
+    counts = [
+        sum(item.status == status for item in edition.initiatives)
+        for edition in plan.editions[page]
+    ]
+    return int(now) in counts[counts.index(int(before)) :] if int(before) in counts else False
 
 
 def _opened_first(heard: tuple[str, str, str]) -> tuple[str, bool]:

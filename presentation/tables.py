@@ -24,7 +24,26 @@ Document: TypeAlias = Mapping[str, Any]
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _LONGEST_CELL: Final = 32_767
 """Characters in one cell of a spreadsheet (Excel specifications and limits)."""
-_WIDE: Final = frozenset(("description", "text", "title", "links"))
+_WIDTHS: Final = {
+    "description": 52,
+    "text": 44,
+    "links": 36,
+    "title": 30,
+    "section": 24,
+    "initiative": 22,
+    "change": 22,
+    "status": 14,
+    "version": 10,
+}
+"""Characters across, by the last word of a column's name."""
+_DATE_WIDTH: Final = 17
+_LINE_POINTS: Final = 15.0
+_HIGHEST_ROW: Final = 409.0
+"""Points (Excel specifications and limits)."""
+_A3: Final = 8
+_A4: Final = 9
+_ON_A4: Final = 260
+"""Characters across that can still be read on paper of that size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +158,12 @@ def xlsx_bytes(tables: Sequence[Table], zone: tzinfo, words: Language) -> bytes:
         )
         for table in tables:
             sheet = book.add_worksheet(table.name)
+            widths = [_width(column) for column in table.columns]
             for column, heading in enumerate(table.headings(words)):
                 sheet.write_string(0, column, heading, bold)
-                wide = table.columns[column].split("_")[-1] in _WIDE
-                sheet.set_column(column, column, 48 if wide else 18)
+                sheet.set_column(column, column, widths[column])
             for number, row in enumerate(table.rows, 1):
+                sheet.set_row(number, _height(row, widths))
                 for column, cell in enumerate(row):
                     if isinstance(cell, datetime):
                         local = cell.astimezone(zone).replace(tzinfo=None)
@@ -151,10 +171,37 @@ def xlsx_bytes(tables: Sequence[Table], zone: tzinfo, words: Language) -> bytes:
                     elif isinstance(cell, int | float):
                         sheet.write_number(number, column, cell, plain)
                     elif cell:
-                        sheet.write_string(number, column, cell[:_LONGEST_CELL], wrapped)
+                        sheet.write_string(number, column, _fitting(cell), wrapped)
+            _for_paper(sheet, sum(widths))
             sheet.freeze_panes(1, 0)
             sheet.autofilter(0, 0, max(1, len(table.rows)), len(table.columns) - 1)
     return whole.getvalue()
+
+
+def _width(column: str) -> int:
+    return _WIDTHS.get(column.split("_")[-1], _DATE_WIDTH)
+
+
+def _height(row: Sequence[Cell], widths: Sequence[int]) -> float:
+    """Points: room for the longest cell's lines. Not every spreadsheet fits a row by itself."""
+    lines = max(
+        sum(len(line) // width + 1 for line in cell.split("\n")) if isinstance(cell, str) else 1
+        for cell, width in zip(row, widths, strict=True)
+    )
+    return min(lines * _LINE_POINTS, _HIGHEST_ROW)
+
+
+def _for_paper(sheet: Any, width: int) -> None:
+    """A printed sheet is as wide as its paper, with its headings on every page."""
+    sheet.set_landscape()
+    sheet.set_paper(_A4 if width <= _ON_A4 else _A3)
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0)
+
+
+def _fitting(text: str) -> str:
+    """A text that is too long for a cell says so by its end."""
+    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
 
 
 def json_bytes(documents: Mapping[str, Sequence[Document]], now: datetime) -> bytes:

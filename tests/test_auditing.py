@@ -186,11 +186,19 @@ def test_an_xlsx_read_back_has_real_dates_a_filter_a_frozen_header_and_no_formul
         assert present in book.xml[0]
 
 
-def test_a_text_longer_than_a_cell_may_be_is_cut_there() -> None:
+def test_an_xlsx_prints_as_wide_as_the_paper_with_its_headings_on_every_page() -> None:
+    book = Book(tables.xlsx_bytes([tables.changes_table([change()], SWEDISH)], STOCKHOLM, SWEDISH))
+    assert 'orientation="landscape"' in book.xml[0]
+    assert 'paperSize="8"' in book.xml[0]  # A3: seventeen columns
+    assert 'fitToHeight="0"' in book.xml[0]
+    assert '<definedName name="_xlnm.Print_Titles"' in book.parts["xl/workbook.xml"]
+
+
+def test_a_text_longer_than_a_cell_may_be_is_cut_there_and_says_so() -> None:
     long = change(description={"old": "", "new": "ö" * 40_000})
     table = tables.changes_table([long], SWEDISH)
     (row,) = Book(tables.xlsx_bytes([table], STOCKHOLM, SWEDISH)).rows("Ändringar")
-    assert row["Text nu"] == "ö" * 32_767
+    assert row["Text nu"] == "ö" * 32_766 + "…"
 
 
 # --------------------------------------------------------------------------- the program's exports

@@ -10,57 +10,40 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import signal
 import threading
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from monitor.errors import (
-    ConfigurationError,
-    FetchError,
-    StoreError,
-    TryLater,
-    UsageError,
-    VisionsvaktError,
-)
-from monitor.pace import pause_after
-from monitor.timetable import Every, next_look
-from notifications.incidents import Trouble, mend_of, note, over
-from pipeline.check import Checked, check_page
+from monitor.errors import ConfigurationError, StoreError, VisionsvaktError
+from monitor.timetable import Every
+from pipeline.check import Checked
 from pipeline.upkeep import BackupPlan, Upkeep
 from pipeline.visit import World
 from pipeline.watched import Watched
-from settings import Settings, load, require_secrets, secret
+from settings import Settings
 from snapshots import holders, watch
-from wiring import Installation, look_out, open_post_office, reinstall
+from wiring import Installation
+from worker import configuration, rest, sign
+from worker.lease import Lease
+from worker.look import look_and_plan
+from worker.rest import Rest
 
 if TYPE_CHECKING:
     from apscheduler.job import Job
-    from sqlalchemy import Connection
 
     from pipeline.deliver import Delivered, PostOffice
 
 TICK_SECONDS = 5.0
-LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0
-PING_SECONDS = 60.0
 DRAIN_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
 LOOKS_AT_ONCE = 8
-REST_SECONDS = 60.0
-"""After a look that ended in an error of our own or of the store, which could plan no next one."""
-FIRST_PAUSE_SECONDS = 60.0
-"""After the first failure of a page; doubled with each further one in a row."""
-LONGEST_PAUSE = timedelta(hours=1)
-"""A page that failed is tried again at least this often, or as often as its timetable says."""
-CONFIGURATION = "worker:konfigurationen"
-"""The incident's subject where the configuration was read again and can't be used."""
 
 
 def tick_seconds(settings: Settings) -> float:
@@ -92,19 +75,6 @@ class Listener:
     """The configuration was read again, and holds from now on."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rest:
-    """A page whose looks come to nothing here, so many times in a row, and is left alone."""
-
-    times: int
-    since: datetime
-    pause: timedelta
-
-    def is_over(self, now: datetime) -> bool:
-        """Also where the clock was set back in between."""
-        return not self.since <= now < self.since + self.pause
-
-
 @dataclass(slots=True)
 class Worker:
     """Looks at what is due and delivers what waits, until it is told to stop."""
@@ -116,7 +86,6 @@ class Worker:
     listener: Listener = Listener()
     tick_seconds: float = TICK_SECONDS
     last_tick: datetime | None = None
-    _renewed_at: datetime | None = None
     _asked_to_reload: threading.Event = field(default_factory=threading.Event)
     _refused: str = ""
     """What was wrong with the configuration that was read last; "" where nothing was."""
@@ -124,12 +93,14 @@ class Worker:
     """Doors of an earlier configuration, and what still goes through them."""
     _pinging: Future[None] | None = None
     _pinged_at: datetime | None = None
-    _is_pinged: bool = True
+    _sign: sign.Sign = field(default_factory=sign.Sign)
     _in_flight: dict[str, Future[None]] = field(default_factory=dict)
-    _resting: dict[str, _Rest] = field(default_factory=dict)
+    _resting: dict[str, Rest] = field(default_factory=dict)
+    _delivery_rests: Rest | None = None
     _delivering: Future[None] | None = None
     _keeping: Future[None] | None = None
     _upkeep: Upkeep = field(init=False)
+    _lease: Lease = field(init=False)
     _dispatching: threading.Lock = field(default_factory=threading.Lock)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _loop: asyncio.AbstractEventLoop | None = None
@@ -142,22 +113,20 @@ class Worker:
     )
 
     def __post_init__(self) -> None:
-        self._upkeep = Upkeep(_backup_plan(self.installation.settings))
+        installation = self.installation
+        self._upkeep = Upkeep(_backup_plan(installation.settings))
+        self._lease = Lease(installation.database, self.holder, installation.clock)
 
     @contextmanager
     def employed(self) -> Iterator[None]:
         """Be the worker of this store until the end of the `with`. UsageError where another is."""
-        mark = self._mark()
-        try:
-            self._become_the_worker(mark)
-            try:
-                self._configuration_holds()
-                yield
-            finally:
-                self._give_lease_back()
-        finally:
-            if mark is not None:
-                mark.close()
+
+        def wait_a_while() -> bool:
+            return self._stopping.wait(self.tick_seconds)
+
+        with self._lease.held(wait_a_while, self.listener.trouble):
+            self._configuration_holds()
+            yield
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT, within `employed`."""
@@ -242,8 +211,8 @@ class Worker:
 
         now = self.installation.clock()
         try:
-            if self._is_time(self._renewed_at, RENEW_SECONDS, now):
-                other = self._renew()
+            if self._is_time(self._lease.renewed_at, RENEW_SECONDS, now):
+                other = self._lease.renew()
                 if other is not None:
                     self.listener.trouble(f"{holders.name_of(other)} har tagit över; stannar")
                     self.stop()
@@ -252,7 +221,10 @@ class Worker:
                 self._reload()
             self._close_outworn()
             self._begin_looks()
-            if is_called_for(self.installation.database, self.post_office, now):
+            rests = self._delivery_rests
+            if (rests is None or rests.is_over(now)) and is_called_for(
+                self.installation.database, self.post_office, now
+            ):
                 self._begin_delivery()
             self._begin_upkeep()
         except Exception as error:  # a tick that fails is followed by the next
@@ -313,16 +285,13 @@ class Worker:
             self._begin_delivery()
 
     def _rest(self, page: Watched) -> None:
-        """A look that ended in an error of ours or the store's planned no next one: growing pauses,
-        so that the site is not asked again at each tick."""
+        """A look that ended in an error of ours or the store's planned no next one."""
         earlier = self._resting.get(page.key)
-        times = earlier.times + 1 if earlier else 1
-        pause = min(pause_after(times, base_seconds=REST_SECONDS, jitter=0.5), LONGEST_PAUSE)
-        self._resting[page.key] = _Rest(times, self.installation.clock(), pause)
+        self._resting[page.key] = rest.LOOKS.rest(earlier, self.installation.clock())
 
     def _is_rested(self, page: Watched, now: datetime) -> bool:
-        rest = self._resting.get(page.key)
-        return rest is None or rest.is_over(now)
+        rests = self._resting.get(page.key)
+        return rests is None or rests.is_over(now)
 
     def _begin_delivery(self) -> None:
         with self._dispatching:
@@ -341,9 +310,12 @@ class Worker:
                 self.installation.clock,
                 keep_going=lambda: not self._stopping.is_set(),
             )
-        except Exception as error:  # the next tick tries again
+        except Exception as error:  # a later tick tries again
+            now = self.installation.clock()
+            self._delivery_rests = rest.DELIVERIES.rest(self._delivery_rests, now)
             self.listener.trouble(_said(error))
             return
+        self._delivery_rests = None
         if delivered.sent or delivered.dead:
             self.listener.delivered(delivered)
 
@@ -367,41 +339,32 @@ class Worker:
 
     def _reload(self) -> None:
         """Read the configuration again. One that is wrong changes nothing and is said once."""
-        path = self.installation.settings.path
         try:
-            settings = load(path)
-            require_secrets(settings)
-            self._take(settings)
+            taken = configuration.read_again(self.installation, self.holder)
         except ConfigurationError as error:
             self._asked_to_reload.clear()
             if str(error) != self._refused:
                 self._refused = str(error)
                 self.listener.trouble(f"{error}. Den förra konfigurationen gäller än.")
-            trouble = Trouble("configuration", str(error), mend_of("configuration"))
             with self.installation.database.write() as conn:
-                note(conn, CONFIGURATION, trouble, self.installation.clock(), after=1)
+                configuration.is_refused(conn, error, self.installation.clock())
             self.post_office.agenda.planned_at = None  # operators hear of it with the next tick
             return
+        self._work_with(taken)
         self._asked_to_reload.clear()
         self._configuration_holds()
-        self.listener.configured(settings)
+        self.listener.configured(taken.installation.settings)
 
-    def _take(self, settings: Settings) -> None:
-        """Work by other settings from now on; what is under way ends as it began. Nothing has
-        changed where this raises."""
-        drafted = replace(self.installation, settings=settings)
-        world = look_out(drafted, holder=self.holder)
-        try:
-            office = open_post_office(drafted, world, holder=self.holder)
-            installation = reinstall(self.installation, settings)
-        except BaseException:
-            world.fetcher.close()
-            raise
+    def _work_with(self, taken: configuration.Equipment) -> None:
+        """Begin nothing more with what was worked with; what is under way ends as it began."""
+        settings = taken.installation.settings
         with self._dispatching:
             self._outworn.append((self.world, self._flying()))
-            self.installation, self.world, self.post_office = installation, world, office
+            self.installation, self.world = taken.installation, taken.world
+            self.post_office = taken.post_office
         self._upkeep.plan = _backup_plan(settings)
         self._resting.clear()
+        self._delivery_rests = None
         self.tick_seconds = tick_seconds(settings)
         if self._loop is not None and self._job is not None:
             every = {"trigger": "interval", "seconds": self.tick_seconds}
@@ -410,7 +373,7 @@ class Worker:
     def _configuration_holds(self) -> None:
         self._refused = ""
         with self.installation.database.write() as conn:
-            over(conn, CONFIGURATION, self.installation.clock())
+            configuration.holds(conn, self.installation.clock())
 
     def _close_outworn(self) -> None:
         """Let go of the doors that nothing goes through any more."""
@@ -427,65 +390,17 @@ class Worker:
         if (
             settings.worker.ping_url_env
             and is_free
-            and self._is_time(self._pinged_at, PING_SECONDS, now)
+            and self._is_time(self._pinged_at, sign.EVERY_SECONDS, now)
         ):
             self._pinged_at = now
             self._pinging = self._pool.submit(self._ping, settings, self.world)
 
     def _ping(self, settings: Settings, world: World) -> None:
-        """A ping that fails is said once, and again when another has come through."""
-        try:
-            status = world.fetcher.ping(secret(settings, settings.worker, "ping_url_env")).status
-            trouble = None if 200 <= status < 300 else f"svarade {status}"
-        except VisionsvaktError as error:
-            trouble = str(error)
-        if trouble is not None and self._is_pinged:
-            self.listener.trouble(f"livstecknet kom inte fram: {trouble}")
-        self._is_pinged = trouble is None
+        said = self._sign.give(settings, world)
+        if said is not None:
+            self.listener.trouble(said)
 
-    # --- alone ----------------------------------------------------------------------------------
-
-    def _mark(self) -> holders.Mark | None:
-        file = self.installation.database.path
-        return None if file is None else holders.Mark(file.with_name(f"{file.name}-worker"))
-
-    def _become_the_worker(self, mark: holders.Mark | None) -> None:
-        """Take the store's worker lease. A killed worker's is taken over: at once where its process
-        is seen to be gone, or where it was of this machine and no longer has the mark (in a
-        container that was started again); else when it was not renewed and has run out."""
-        seen: datetime | None = None
-        is_marked = mark is not None and mark.is_held is True
-        while (other := self._renew()) is not None:
-            if not holders.runs(other) or (is_marked and holders.same_machine(other)):
-                with self.installation.database.write() as conn:
-                    watch.release_worker_lease(conn, other)
-                continue
-            with self.installation.database.read() as conn:
-                until = watch.worker_lease_until(conn, other)
-            if holders.is_here(other) or (seen is not None and until is not None and until != seen):
-                raise UsageError(
-                    f"{self.installation.database.place}: {holders.name_of(other)} är redan igång "
-                    "med den; stoppa den först, eller ge den här en egen database.url"
-                )
-            seen = until
-            if self._stopping.wait(self.tick_seconds):
-                raise UsageError("avbröts i väntan på en annan process lås")
-
-    def _renew(self) -> str | None:
-        """Go on being the worker; who is it instead, where that is so."""
-        now = self.installation.clock()
-        with self.installation.database.write(durable=False) as conn:
-            other = watch.take_worker_lease(conn, self.holder, now, LEASE_SECONDS)
-        if other is None:
-            self._renewed_at = now
-        return other
-
-    def _give_lease_back(self) -> None:
-        try:
-            with self.installation.database.write() as conn:
-                watch.release_worker_lease(conn, self.holder)
-        except StoreError as error:
-            self.listener.trouble(str(error))
+    # --- the end --------------------------------------------------------------------------------
 
     def _drain(self) -> None:
         """Wait for what is in flight, but not for ever."""
@@ -499,32 +414,3 @@ class Worker:
         beside = (self._delivering, self._keeping, self._pinging)
         others = [one for one in beside if one is not None]
         return [*self._in_flight.values(), *others]
-
-
-def look_and_plan(installation: Installation, page: Watched, world: World) -> Checked:
-    """`check_page`, and the page's next time: by its timetable, later after failures."""
-    settings = next(item for item in installation.settings.pages if item.id == page.id)
-
-    def plan(conn: Connection, failure: FetchError | None) -> None:
-        now = installation.clock()
-        planned = next_look(settings.timetable, now, installation.settings.zone)
-        failures = 0
-        if failure is not None:
-            failures = watch.page(conn, page.id).failures + 1
-            planned = _after_failure(now, planned, failures, failure)
-        watch.schedule_next(conn, page.key, planned, failures)
-
-    subscriptions = installation.settings.subscriptions
-    return check_page(installation.database, page, world, subscriptions, plan)
-
-
-def _after_failure(
-    now: datetime, planned: datetime, failures: int, failure: FetchError
-) -> datetime:
-    """Sooner than the timetable says at first, with growing pauses; never before Retry-After."""
-    pause = pause_after(failures, base_seconds=FIRST_PAUSE_SECONDS, jitter=random.random())  # noqa: S311
-    again = now + pause
-    if not isinstance(failure, TryLater) or pause >= LONGEST_PAUSE:
-        again = max(again, planned)
-    asked = now + timedelta(seconds=failure.retry_after_seconds or 0)
-    return max(again, asked)

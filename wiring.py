@@ -85,7 +85,7 @@ def install(
 
     Without `migrate`, StoreError for a store that is not of this version.
     """
-    from pipeline.upkeep import begin_history
+    from pipeline.beginning import begin_history
     from snapshots.database import open_database
 
     database = open_database(settings.database_url, migrate=migrate)

@@ -100,11 +100,11 @@ def alone(url: str, pages: int) -> float:
 def measure(url: str, pages: int) -> dict[str, float]:
     import httpx
 
-    from scheduler import look_and_plan
     from settings import load
     from snapshots.holders import this_holder
     from tests.support.program import config, page
     from wiring import install, look_out
+    from worker.look import look_and_plan
 
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:

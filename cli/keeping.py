@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.collector import seldom
 from cli.frame import AsJson, Family, session
 from cli.output import note, note_new_store, print_json
 from cli.times import moment
@@ -41,6 +40,7 @@ def import_files(
     as_json: AsJson = False,
 ) -> int:
     """Fyll på med gamla hämtningar ur filer, mappar och webbarkiv, genom samma kontroll."""
+    from pipeline.check import tell_changes
     from pipeline.imports import editions, find, import_editions
     from presentation.language import language
     from wiring import install, now
@@ -59,15 +59,11 @@ def import_files(
             note(words.say("reports.skipped", file=file))
 
         def tell(conn: Connection, result: Derived) -> None:
-            if not (result.notes or (result.changes if notify else result.news)):
-                return
-            from pipeline.check import tell_changes
-
             people = settings.subscriptions
             tell_changes(conn, watched, result, people, now=now(), everything=notify)
 
         total = len(found.plain)
-        with _many_at_once():
+        with seldom():
             result = import_editions(
                 installation.database,
                 watched,
@@ -95,20 +91,6 @@ def import_files(
             )
         )
     return int(bool(result.quarantined))
-
-
-@contextmanager
-def _many_at_once() -> Iterator[None]:
-    """Let the garbage collector come by seldom: it takes a tenth of the time that folding hundreds
-    of editions takes, and finds nothing, since what a fold makes holds no circles."""
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def _progress(total: int, words: Language) -> Callable[[int], None]:
@@ -143,7 +125,7 @@ def rebuild(
     words = language(settings.worker.language)
     with install(settings) as installation:
         pages = installation.by_key.values()
-        with _many_at_once():
+        with seldom():
             result = derive_all(installation.database, pages, now(), preview=preview)
     if as_json:
         delta: dict[str, dict[str, int]] = {"new": {}, "gone": {}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pipeline.check import Checked
     from scheduler import Listener, Worker
     from settings import Settings
+    from snapshots.database import Database
+    from snapshots.history import RecordedChange
     from web.metrics import Metrics
     from wiring import Installation
 
@@ -41,10 +43,9 @@ def check(
     from presentation.documents import check_document
     from presentation.language import language
     from presentation.terminal import check_lines
-    from scheduler import look_and_plan
-    from snapshots import history
     from snapshots.holders import this_holder
     from wiring import install, look_out
+    from worker.look import look_and_plan
 
     settings = session(context).settings()
     words = language(settings.worker.language)
@@ -56,8 +57,7 @@ def check(
         try:
             for page in chosen:
                 checked = look_and_plan(installation, page, world)
-                with installation.database.read() as conn:
-                    found = history.changes_by_id(conn, checked.changes)
+                found = _changes_of(checked, installation.database)
                 documents.append(
                     check_document(
                         page.id,
@@ -78,6 +78,16 @@ def check(
     return int(any(one["outcome"] in ("failed", "quarantined") for one in documents))
 
 
+def _changes_of(checked: Checked, database: Database) -> Sequence[RecordedChange]:
+    """The changes a look found. Most find none, and start without what reads a history."""
+    if not checked.changes:
+        return ()
+    from snapshots import history
+
+    with database.read() as conn:
+        return history.changes_by_id(conn, checked.changes)
+
+
 @app.command("run")
 def run(
     context: typer.Context,
@@ -90,6 +100,7 @@ def run(
 
     SIGHUP läser om konfigurationen. Duger den inte gäller den förra än, och det sägs.
     """
+    from cli.collector import come_as_usual
     from cli.logs import open_log, take_over
     from presentation.language import language
     from scheduler import Listener, tick_seconds
@@ -121,6 +132,7 @@ def run(
             for variable, size in weak_keys(settings):
                 log.say(words.say("doctor.weak_key", variable=variable, size=size))
             log.say(words.count("reports.watching", len(settings.pages)))
+            come_as_usual()
             worker.run()
             log.say(log.words.say("reports.stopping"))
         finished = worker.is_idle

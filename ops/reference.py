@@ -21,6 +21,7 @@ FLOORS = (
     "pipeline",
     "settings",
     "wiring",
+    "worker",
     "scheduler",
     "web",
     "cli",

@@ -24,14 +24,15 @@ find "$1" -type f -name '*.so*' -exec strip --strip-unneeded {} + 2>/dev/null ||
 "$1"/bin/python -m compileall -q -b --invalidation-mode unchecked-hash "$site"
 for module in "$site"/*; do
     case ${module##*/} in
-        cli | monitor | notifications | pipeline | presentation | snapshots | web) continue ;;
+        cli | monitor | notifications | pipeline | presentation | snapshots | web | worker) continue ;;
         scheduler.py | settings.py | wiring.py) continue ;;
     esac
     find "$module" -type f -name '*.py' -delete
 done
-for module in cli monitor notifications pipeline presentation snapshots web scheduler settings wiring; do
+for module in cli monitor notifications pipeline presentation snapshots web worker scheduler settings wiring; do
     find "$site/$module" "$site/$module".pyc -type f -name '*.pyc' -delete 2>/dev/null || true
 done
 "$1"/bin/python -m compileall -q --invalidation-mode unchecked-hash \
     "$site"/cli "$site"/monitor "$site"/notifications "$site"/pipeline "$site"/presentation \
-    "$site"/snapshots "$site"/web "$site"/scheduler.py "$site"/settings.py "$site"/wiring.py
+    "$site"/snapshots "$site"/web "$site"/worker "$site"/scheduler.py "$site"/settings.py \
+    "$site"/wiring.py

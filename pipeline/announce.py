@@ -17,10 +17,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from monitor.errors import AskOperator, FetchError, Gone
-from monitor.model import Reason
 from notifications import incidents
-from notifications.incidents import Trouble, mend_of
 from notifications.subscriptions import Subscription
 from pipeline.form import form_message, message_id
 from presentation.documents import instant
@@ -289,32 +286,6 @@ def _blind(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator
 
 
 # --- trouble ----------------------------------------------------------------------------------
-
-
-def note_look(
-    conn: Connection,
-    page_key: str,
-    page_id: str,
-    now: datetime,
-    *,
-    failure: FetchError | None,
-    quarantined: Sequence[Reason] = (),
-) -> None:
-    """How one look at a page went, for incidents: in the transaction of the look."""
-    subject = f"page:{page_key}"
-    if failure is not None:
-        trouble = Trouble(failure.code, f"{page_id}: {failure.text}", mend_of(failure.code))
-        incidents.note(conn, subject, trouble, now, after=_after(failure))
-    elif quarantined:
-        text = "; ".join(reason.text for reason in quarantined)
-        trouble = Trouble("quarantined", f"{page_id}: {text}", mend_of("quarantined"))
-        incidents.note(conn, subject, trouble, now, after=1)
-    else:
-        incidents.over(conn, subject, now)
-
-
-def _after(failure: FetchError) -> int:
-    return 2 if isinstance(failure, AskOperator | Gone) else incidents.OPENS_AFTER
 
 
 def _incidents(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator[Announcement]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from monitor.errors import FetchError
 from monitor.model import Outcome, Reason
 from notifications.subscriptions import Subscription
-from pipeline.announce import note_look
+from pipeline.afterwards import note_look
 from pipeline.derive import Derived, derive, publish
 from pipeline.tell import Cause, PageInfo, held, release_held, tell
 from pipeline.visit import World, visit

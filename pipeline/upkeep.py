@@ -29,7 +29,7 @@ from pipeline import stillness
 from snapshots import facts, watch
 from snapshots.database import Database
 from snapshots.keeping import backup, take_turns
-from snapshots.schema import capture_packs, captures, technical
+from snapshots.schema import captures
 
 RETRY: Final = timedelta(hours=1)
 """After a copy that failed."""
@@ -171,22 +171,9 @@ def _next_month(conn: Connection, key: str, before: date) -> date | None:
     return min(following, before)
 
 
-def begin_history(conn: Connection, place: str, now: datetime) -> bool:
-    """Whether the store is empty: then a new history begins, which is recorded, once."""
-    for table in (captures, capture_packs):
-        if conn.execute(sa.select(table.c.page).limit(1)).first():
-            return False
-    known = sa.select(technical.c.seq).where(technical.c.code == "new_store").limit(1)
-    if conn.execute(known).first() is None:
-        text = f"Ny historik påbörjad: {place} är tom."
-        facts.technical(conn, facts.Technical(now, "new_store", text))
-    return True
-
-
 __all__ = [
     "BackupPlan",
     "Upkeep",
-    "begin_history",
     "last_copy",
     "make_copy",
     "pack_old_looks",

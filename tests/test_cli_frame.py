@@ -17,6 +17,9 @@ from typer.main import get_command, get_group
 import settings
 from cli.init import template
 from cli.program import COMMANDS, application
+from tests.support.program import FIRST, Home, config
+from tests.support.program import page as watched
+from tests.support.web import Asked, Served, Site
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,16 +94,50 @@ def test_no_parameter_of_any_command_needs_typers_own_coercion() -> None:
         assert type(param._runtime_param).__module__ == "cli.frame", param.name
 
 
-def test_help_imports_nothing_heavy() -> None:
-    heavy = "httpx sqlalchemy alembic pydantic jinja2 rich apscheduler selectolax settings"
+def imported(words: list[str], among: str, cwd: Path = ROOT) -> tuple[int, str]:
+    """Which of these modules a command leaves imported, as a process of its own says it."""
     code = (
-        "import sys; from cli import main; main(['--help']);"
-        f"sys.exit(', '.join(set('{heavy}'.split()) & set(sys.modules)) or 0)"
+        f"import sys; from cli import main; main({words!r});"
+        f"sys.exit(', '.join(sorted(set('{among}'.split()) & set(sys.modules))) or 0)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    return done.returncode, done.stderr.strip()
+
+
+HEAVY = "alembic pydantic jinja2 rich apscheduler deepdiff structlog cryptography prometheus_client"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = f"{HEAVY} httpx sqlalchemy selectolax asyncio settings"
+    assert imported(["--help"], heavy) == (0, "")
+
+
+def test_a_look_that_finds_nothing_imports_nothing_that_tells_renders_or_migrates(
+    tmp_path: Path,
+) -> None:
+    def serve(asked: Asked) -> Served:
+        return Served(FIRST.html) if asked.path == "/p" else Served(b"", 404)
+
+    with Site(serve) as site:
+        home = Home(tmp_path, config(watched("granvik", site.url("/p"))))
+        assert home.json("check")["checks"][0]["outcome"] == "first"
+        ours = "scheduler snapshots.history pipeline.announce pipeline.form pipeline.upkeep"
+        heavy = f"{HEAVY} {ours} notifications.render notifications.view worker.lease"
+        assert imported(["check"], heavy, tmp_path) == (0, "")
+
+
+def test_a_question_to_the_store_imports_nothing_that_looks_or_tells(tmp_path: Path) -> None:
+    home = Home(tmp_path, config(watched("granvik", "https://www.granvik.example/p")))
+    assert home.json("changes") == {"changes": []}
+    ours = "scheduler worker pipeline.check pipeline.announce pipeline.upkeep monitor.transport"
+    assert imported(["changes"], f"{HEAVY} {ours} httpx", tmp_path) == (0, "")
 
 
 def test_an_unexpected_error_is_one_line_too_and_a_traceback_on_request(tmp_path: Path) -> None:

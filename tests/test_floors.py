@@ -18,6 +18,7 @@ FLOORS = (
     ("pipeline",),
     ("settings",),
     ("wiring",),
+    ("worker",),
     ("scheduler", "web"),
     ("cli",),
 )

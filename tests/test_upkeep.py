@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from monitor.errors import StoreError
 from monitor.model import Reason
 from notifications import incidents
-from pipeline.upkeep import BackupPlan, Upkeep, begin_history, make_copy, pack_old_looks
+from pipeline.beginning import begin_history
+from pipeline.upkeep import BackupPlan, Upkeep, make_copy, pack_old_looks
 from snapshots import facts, watch
 from snapshots.database import Database, open_database
 from snapshots.schema import capture_packs, captures

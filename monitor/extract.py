@@ -26,6 +26,7 @@ from monitor.furniture import (
     is_marker,
     is_picture,
     labelled,
+    leads_to_all,
     ordinal,
 )
 from monitor.grammar import Parse, Pattern, Span, Unit, agree, is_sentence, parse
@@ -36,16 +37,18 @@ from monitor.outline import (
     Outline,
     RawLink,
     content_of,
+    leads_nowhere,
     read_content,
     read_html,
     read_whole_body,
+    with_named_parts,
 )
 from monitor.plaintext import looks_like_html, read_text
 from monitor.sniff import asks_to_log_in, cut_ending, not_a_page, too_long, too_tangled
 from monitor.survey import Heading, Survey, survey, vocabulary_of
 from monitor.text import same_key
 
-READER_VERSION = "2"
+READER_VERSION = "3"
 """Changes whenever the same bytes could be read otherwise."""
 _MOST_HEADINGS = 60
 """More headings than this of one kind are no sections."""
@@ -53,6 +56,7 @@ _LIKE_HEADINGS = ("/tab", "/summary", "/legend", "/caption", "/p/strong", "/p/b"
 _BULLETS = "•▪◦‣●○■□"
 _LONGEST_VALUE = 60
 _ORDINAL_BEGINS = "0123456789(#nN"
+_ROWS = frozenset(("li", "tr", "td", "dd", "details", "article"))
 _DOUBTFUL = 0.5
 """Units that fit worse than this do not bear out a guess."""
 
@@ -133,6 +137,9 @@ def _page(
     if html is None:
         return Page(read_text(decoded.text, vocabulary_of(profile).headings), profile, known)
     page = Page(read_html(html), profile, known)
+    if not page.found_anything:
+        named = with_named_parts(page.outline, vocabulary_of(profile).rules)
+        page = page if named is page.outline else Page(named, profile, known)
     if not page.found_anything and page.outline.area == "main":
         whole = Page(read_whole_body(html), profile, known)
         return whole if whole.found_anything else page
@@ -182,7 +189,7 @@ class Page:
         for number in range(stop - 1, headings[-1].block if headings else stop, -1):
             # What the page's last headings open is no content, where these head boxes.
             if self.blocks[number].level > 1:
-                if not self._heads_box(number):
+                if not self._heads_box(number) or self._is_units_own(number):
                     break
                 stop = number
         if self.outline.area != "body" or not headings or not self.outline.start:
@@ -196,6 +203,22 @@ class Page:
             if self.blocks[number].rise < depth:
                 return number
         return stop
+
+    def _is_units_own(self, number: int) -> bool:
+        """Whether a box's heading («Mer information») stands in an initiative.
+
+        It is inside a folded panel, row or item with the text before it, or comes again and again.
+        """
+        block, elements = self.blocks[number], self.outline.elements
+        first = self.survey.headings[0].block
+        for element in elements.path(block.place)[: block.rise]:
+            if elements.tags[element] in _ROWS and not elements.inside(
+                self.blocks[first].place, element
+            ):
+                return True
+        key = same_key(block.text)
+        others = range(first + 1, number)
+        return any(self.blocks[n].level and same_key(self.blocks[n].text) == key for n in others)
 
     def _title(self) -> tuple[str, int]:
         """The h1, else a heading above the sections' level, else what the document calls itself."""
@@ -234,14 +257,15 @@ class Page:
         first = self.stop
         shape = ""
         counted = 0
-        for heading, _, found in self._with_unknown(self._parts()):
+        parts = self._with_unknown(self._parts())
+        for heading, _, found in parts:
             initiatives = []
             if heading is not None:
                 taken.add(heading.block)
                 first = min(first, heading.block)
             ordinals = _Ordinals(self.blocks, found.units, counted)
             counted = (counted + len(found.units)) if ordinals.count else 0
-            for unit in self._trimmed(found):
+            for unit in self._trimmed(found, parts):
                 taken.add(unit.title)
                 taken.update(unit.after)
                 taken.update(n for n in unit.before if self.blocks[n].bare)
@@ -333,6 +357,8 @@ class Page:
         known = [self.blocks[part.heading.block] for part in parts if part.heading is not None]
         level = max(block.level for block in known)
         looks = {block.look for block in known}
+        html = self.outline.kind == "html"
+        stands = {self._stands(p.heading.block) for p in parts if p.heading is not None and html}
         taken = {unit.title for part in parts for unit in part.found.units}
         taken.update(part.heading.block for part in parts if part.heading is not None)
         found = []
@@ -341,10 +367,18 @@ class Page:
             if level:
                 like = 1 < block.level <= level
             else:
-                like = block.look in looks and not block.links and self.outline.kind == "html"
+                like = block.look in looks and not block.links and self._stands(number) in stands
             if like and number not in taken and number not in self.quiet:
                 found.append(number)
         return found[:_MOST_HEADINGS]
+
+    def _stands(self, number: int) -> tuple[str, str]:
+        """The classes of the element a block stands in, and of the one around that."""
+        elements, place = self.outline.elements, self.blocks[number].place
+        if place < 0:
+            return "", ""
+        above = elements.parents[place]
+        return elements.classes(place), elements.classes(above) if above >= 0 else ""
 
     def _divided(self, part: _Part, inner: Sequence[int]) -> Iterable[_Part]:
         """A section cut at unknown headings; a heading of a contact box takes its box away."""
@@ -445,16 +479,29 @@ class Page:
 
     # -- initiatives
 
-    def _trimmed(self, found: Parse) -> Iterable[Unit]:
+    def _trimmed(self, found: Parse, parts: Sequence[_Part]) -> Iterable[Unit]:
         """In flat sections the last unit ends where a date, share or contact box begins."""
         if not found.flat or not found.units:
             return found.units
         last = found.units[-1]
         for index, number in enumerate(last.after):
             block = self.blocks[number]
-            if is_box(block.text) or self._is_caption(block) or _is_plain_button(block):
+            box = is_box(block.text) and not self._is_units_box(block.text, parts)
+            elsewhere = block.bare and _leads_elsewhere(block)
+            if box or elsewhere or self._is_caption(block) or _is_plain_button(block):
                 return (*found.units[:-1], replace(last, after=last.after[:index]))
         return found.units
+
+    def _is_units_box(self, text: str, parts: Sequence[_Part]) -> bool:
+        """Whether units that others follow hold such a box, too («Kontakt: …» in each)."""
+        begins = _beginning(text)
+        return any(
+            _beginning(other := self.blocks[number].text) == begins and is_box(other)
+            for part in parts
+            if part.found.flat
+            for unit in part.found.units[:-1]
+            for number in unit.after
+        )
 
     def _initiative(
         self, unit: Unit, ordinals: _Ordinals, place: Place, heading: Heading | None
@@ -475,7 +522,7 @@ class Page:
         if ordinals.count:
             title = ordinals.without(title)
         for link in block.links:
-            if not _is_toggle(link):
+            if not leads_nowhere(link.href):
                 links.append(_link(link, place))
         for number in unit.before:
             links.extend(_link(link, place) for link in self.blocks[number].links)
@@ -539,8 +586,9 @@ class Page:
             return True
         if self._is_caption(block) or _is_plain_button(block):
             return True
-        # A table of contents: links within the page.
-        return block.bare and all(link.href.startswith("#") for link in block.links)
+        # A table of contents: links within the page. Or links under a list, to more of it.
+        within = all(link.href.startswith("#") for link in block.links)
+        return block.bare and (within or _leads_elsewhere(block))
 
     def _is_caption(self, block: Block) -> bool:
         captioned = self.outline.kind == "text" or "/figcaption" in block.look
@@ -567,6 +615,15 @@ class Page:
             ending=ending,
             password=password,
         )
+
+
+def _leads_elsewhere(block: Block) -> bool:
+    """Whether links stand under a list: to more of it, to other pages of its kind."""
+    return all(leads_to_all(link.text) or is_box(link.text) for link in block.links)
+
+
+def _beginning(text: str) -> str:
+    return text.split(maxsplit=1)[0].lower().strip(".:,?") if text else ""
 
 
 def _learn(learned: list[tuple[Pattern, bool]], found: Parse) -> None:
@@ -616,11 +673,6 @@ def _spaced(block: Block) -> str:
 def _is_plain_button(block: Block) -> bool:
     """Whether a block works the page: a button that opens nothing on it."""
     return "/button" in block.look and (not block.ref or is_control(block.text))
-
-
-def _is_toggle(link: RawLink) -> bool:
-    href = link.href.strip().lower()
-    return not href or href.startswith(("#", "javascript:"))
 
 
 def _link(raw: RawLink, place: Place) -> Link:

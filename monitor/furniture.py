@@ -147,19 +147,34 @@ _BOXES = re.compile(
     r"|(?:uppdaterad|publicerad|ändrad|granskad|publisert|oppdatert|offentliggjort|opdateret"
     r"|published|updated|julkaistu|päivitetty|muokattu)\b(?:\s+av\b|\s*:|\s+\d|$).{0,80}"
     r"|(?:ändrad av|sidansvarig|innehållsansvarig|ansvarig utgivare|sideansvarlig|ansvarlig"
-    r"|sivun vastuuhenkilö|page owner)\b.{0,80}"
+    r"|ansvarig för (?:sidan|innehållet)|sivun vastuuhenkilö|page owner)\b.{0,80}"
     r"|(?:sidan|innehållet|artikeln|texten|siden|innholdet|indholdet)\s+(?:uppdaterades|granskades"
     r"|publicerades|ändrades|ble\s+oppdatert|blev\s+opdateret|är\s+(?:senast\s+)?(?:uppdaterad"
     r"|granskad|publicerad))\b.{0,80}"
     # share, print, listen, back
-    r"|(?:dela|del|jaa|share)(?:\s+(?:sidan|siden|sivu|this page|page|artikeln|med|på|on)\b"
-    r".{0,160}|:?)"
+    r"|(?:dela|del|jaa|share)(?:\s+(?:(?:den här |denna )?(?:sida|artikel|nyhet)|sidan|siden|sivu"
+    r"|(?:this )?(?:page|article)|artikeln|det här|inlägget|(?:med|på|on|via) (?:facebook|linkedin"
+    r"|twitter|x|e-post|e-mail|andra|vänner|sociala medier|social media))\b.{0,160}"
+    r"|(?:\s+(?:med|på|on|via))?\s*:(?:\s*(?:facebook|linkedin|twitter|x|e-post|e-mail)\b.{0,80})?|)"
+    r"|tipsa (?:en vän|andra|via e-post)(?: om sidan)?"
     r"|(?:facebook|linkedin|twitter|x|e-post|e-mail|mejla|whatsapp|bluesky|instagram)(?:symbol)?"
     r"(?:[\s,|·•]+(?:facebook|linkedin|twitter|x|e-post|e-mail|mejla|whatsapp|bluesky|instagram)"
     r"(?:symbol)?)*"
     r"|(?:skriv ut|skriv ut sidan|tulosta|print|print this page|udskriv|lyssna|lyssna på sidan"
-    r"|lytt|listen|kuuntele|till toppen|tillbaka till toppen|til toppen|back to top|takaisin ylös"
-    r"|till sidans topp|hoppa till innehåll|skip to content)"
+    r"|lytt|listen|kuuntele|upp|(?:tillbaka |upp )?till (?:toppen|sidans topp)|til toppen"
+    r"|back to top|takaisin ylös|hoppa till innehåll|skip to content)"
+    # to other pages
+    r"|(?:[«‹<←]\s*)?(?:föregående|forrige|previous|edellinen)(?:\s+(?:sida|side|page|sivu))?"
+    r"(?:\s*:.{0,120})?"
+    r"|(?:nästa|neste|næste|next|seuraava)(?:\s+(?:sida|side|page|sivu))?\s*(?::.{0,120}|[»›>→])?"
+    r"|(?:[«‹<←]\s*)?tillbaka(?: till (?:start(?:sidan)?|föregående sida|översikten|listan"
+    r"|visionen))?"
+    r"|(?:etiketter|taggar|nyckelord|emneord|tags)\s*:.{0,160}"
+    r"|relatera(?:t|de|d) (?:innehåll|sidor|länkar|information|artiklar)\s*:?"
+    r"|related (?:content|pages|links)\s*:?"
+    # how many of them are shown
+    r"|(?:visar|viser|showing)\s+\d+(?:\s*[-–]\s*\d+)?\s+(?:av|of)\s+\d+\b.{0,40}"
+    r"|\d+\s+(?:träffar|resultat|treff|results)"
     # contact
     r"|(?:telefon|tel|tlf|tlf\.|telefonnummer|mobil|puhelin|phone|telephone|e-post|epost|e-mail|email"
     r"|mejl|sähköposti|besöksadress|postadress|växel|adress|adresse)\s*:.{0,120}"
@@ -168,8 +183,10 @@ _BOXES = re.compile(
     r"|(?:om du har frågor|har du frågor|har du en fråga|frågor\?|har du spørgsmål|har du spørsmål"
     r"|onko sinulla kysyttävää|questions\?|do you have questions|any questions)\b.{0,120}"
     # was this page any good?
-    r"|(?:hjälpte (?:informationen|sidan|innehållet)|hittade du|blev du hjälpt"
-    r"|var (?:sidan|informationen) till hjälp"
+    r"|(?:hjälpte (?:informationen|sidan|innehållet)|hittade du (?:det|den|vad|informationen|svar)"
+    r"|blev du hjälpt|(?:hade du nytta|fick du hjälp|har du nytta) av"
+    r"|var (?:sidan|informationen|innehållet)(?: på (?:den här )?sidan)?"
+    r" (?:till hjälp|användbart?|bra|begriplig|tydlig)"
     r"|fant du|fandt du|löysitkö|was this page|did you find)\b.{0,120}\??"
     # cookies
     r"|.{0,120}\b(?:använder|bruker|bruger|käyttää|uses?|godkänn|acceptera)\b.{0,40}"
@@ -179,7 +196,9 @@ _BOXES = re.compile(
 
 
 _BOX_HEADS = re.compile(
-    r"(?:kontakt(?:uppgifter|information|personer)?|tyck till|(?:lämna )?synpunkter|feedback"
+    r"(?:kontakt(?:uppgifter|information|personer|center)?|tyck till|(?:lämna )?synpunkter|feedback"
+    r"|vill du veta mer\??|hjälp oss (?:att )?(?:bli|förbättra|göra)\b.{0,60}"
+    r"|länkar|dokument|filer|bilagor|prenumerera(?: på .{1,60})?|nyhetsbrev"
     r"|vad tycker du om (?:sidan|innehållet|informationen)\??|blev du hjälpt.{0,60}"
     r"|(?:kakor|cookies) på .{1,60}"
     r"|relatera(?:de|d|t)(?: (?:sidor|länkar|information|artiklar|innehåll|dokument))?|se även"
@@ -209,8 +228,10 @@ def is_box(text: str) -> bool:
 
 
 _CONTROL = re.compile(
+    r"(?:klicka (?:här )?för att |tryck för att )?"
     r"(?:visa|vis|göm|dölj|skjul|öppna|åpne|åbn|avaa|stäng|lukk|luk|sulje|fäll ut|fäll ihop|fäll in"
-    r"|expandera|minimera|show|hide|open|close|expand|collapse|näytä|piilota|läs upp)"
+    r"|expandera|minimera|show|hide|open|close|expand|collapse|näytä|piilota|läs upp|öppen|stängd"
+    r"|utfälld|ihopfälld|expanderad|opened|closed|expanded|collapsed)"
     r"(?:\s+(?:mer|mera|mere|mindre|alla|alle|allt|alt|all|more|less|lisää|vähemmän|kaikki|text(?:en)?"
     r"|innehåll(?:et)?|insats(?:en)?|detaljer|details|beskrivning(?:en)?|information(?:en)?))*\s*",
     re.IGNORECASE,
@@ -218,8 +239,32 @@ _CONTROL = re.compile(
 
 
 def is_control(text: str) -> bool:
-    """Whether a text only works the page («Visa mer», «Stäng alla»)."""
-    return len(text) <= 60 and _CONTROL.fullmatch(text) is not None
+    """Whether a text only works the page («Visa mer», «Stäng alla», «, stängd»)."""
+    return len(text) <= 60 and _CONTROL.fullmatch(text.strip(" ,.:()[]–-")) is not None
+
+
+_BUTTON = re.compile(
+    r"(?:(?:visa|läs|vis|les|læs|show|read|lue)\s+(?:mer|mera|mere|more|lisää)"
+    r"(?:\s+(?:om|about)\s.{1,200})?|dela|kopiera länk(?:en)?|skriv ut|lyssna|share|print|listen)",
+    re.IGNORECASE,
+)
+
+
+def is_button(text: str) -> bool:
+    """Whether a button's text only works the page or its panel («Läs mer om …», «Dela»)."""
+    return is_control(text) or (len(text) <= 220 and _BUTTON.fullmatch(text) is not None)
+
+
+_ALL = re.compile(
+    r"(?:visa|se|vis|show|view|näytä)\s+(?:alla|fler|flera|samtliga|alle|flere|all|more|kaikki)"
+    r"(?:\s+(?:insatser|projekt|aktiviteter|exempel|tiltak|indsatser|items))?",
+    re.IGNORECASE,
+)
+
+
+def leads_to_all(text: str) -> bool:
+    """Whether a link under a list leads to the whole of it («Visa alla insatser»)."""
+    return len(text) <= 60 and _ALL.fullmatch(text) is not None
 
 
 _CONTENTS = re.compile(
@@ -248,6 +293,14 @@ def is_count(text: str) -> bool:
 
 
 _SYMBOLS = re.compile(r"[\W_]+|[a-z]+(?:_[a-z]+)+")
+
+
+_SIGN = re.compile(r"[+−–▼▾▽▲▴▸►▶»›→↓⌄˅✕✖\ue000-\uf8ff\s-]+|[a-z]+(?:_[a-z]+)+")
+
+
+def is_sign(text: str) -> bool:
+    """Whether a piece at a title's end only shows that it folds («+», «▼», an icon's name)."""
+    return _SIGN.fullmatch(text) is not None
 
 
 def is_symbol(text: str) -> bool:

@@ -478,6 +478,7 @@ def _reach(span: Span, titles: Sequence[int]) -> _Reach:
         aside: list[int] = []
         low = blocks[title].depth + 1
         level = blocks[title].level
+        bold = _is_bold(blocks[title].look)
         for n in range(title + 1, end):
             if 0 < blocks[n].level < level:
                 break  # a heading above the title's own level
@@ -485,7 +486,7 @@ def _reach(span: Span, titles: Sequence[int]) -> _Reach:
                 low = rises[n]
             if low > depth:
                 mine.append(n)
-            elif low == depth:
+            elif low == depth and not (bold and blocks[n].level):
                 aside.append(n)
             else:
                 break
@@ -582,11 +583,13 @@ def _cost(
     bad = with_content = front = sentences = linked = marked = 0
     title_marked = _is_marked(pattern.look)
     row = -1
+    texts: set[str] = set()
     for unit, depth in zip(units, depths, strict=True):
         block = blocks[unit.title]
         if not title_marked:
             bad += row == (row := _row_around(span, unit.title)) >= 0
         title = block.lead.text if unit.lead and block.lead is not None else block.text
+        texts.add(title)
         bad += _bad_title(title) or _spans_rows(span, unit, depth)
         if count <= _FEW:
             bad += is_box(title) or is_answer(title)
@@ -598,6 +601,8 @@ def _cost(
         linked += _is_link(block)
         if not unit.lead:
             marked += _has_titles_inside(span, unit, depth, title_marked)
+    if 2 * len(texts) < count:
+        bad += count - len(texts)  # words that come again under each title («Mer information»)
     if linked < count:
         bad += linked
     front_weight = 0.2 if title_marked else 0.7
@@ -625,7 +630,7 @@ def _has_titles_inside(span: Span, unit: Unit, depth: int, marked: bool) -> bool
     Under a title that is not marked itself, any marked text will do.
     """
     own = span.blocks[unit.title].look
-    if own.rsplit("/", 1)[-1] in _BOLD:
+    if _is_bold(own):
         if any(_begins_with(span.blocks[n], own) for n in unit.after):
             return True
         own = ""  # bold that was never closed covers the texts, too
@@ -646,6 +651,10 @@ def _is_marked(look: str) -> bool:
     """Whether texts of this look stand out: headings, summaries, buttons, bold paragraphs."""
     tags = look.rsplit("/", 3)[1:]
     return bool(tags) and (tags[-1] in _BOLD or not _MARKED.isdisjoint(tags))
+
+
+def _is_bold(look: str) -> bool:
+    return look.rsplit("/", 1)[-1] in _BOLD
 
 
 def _spans_rows(span: Span, unit: Unit, depth: int) -> bool:

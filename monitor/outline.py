@@ -18,7 +18,7 @@ all, and an element that holds one text only is written down without descending.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -39,7 +39,7 @@ from monitor.markup import (
     walk,
     without_foreign_text,
 )
-from monitor.text import tidy
+from monitor.text import heading_key, tidy
 
 MAX_DEPTH = 120
 """Elements nested deeper than this are read, but no longer told apart."""
@@ -176,6 +176,8 @@ _OUTGROWS_HEADING = frozenset("ul ol dl table article section details".split())
 _BOLD = frozenset(("strong", "b"))
 _ENDS_SENTENCE = (".", "!", "?", ":", "…", ".”", '."', ".»", ".)")
 _SEPARATORS = " \n\x00,;|·•/–—-&+"
+_LINK_SIGNS = _SEPARATORS + ".»›→▸►>"
+"""What may stand beside a link and is no text."""
 _COOKIES = re.compile(r"\b(?:kakor|cookies?|informasjonskapsler|evästei)", re.IGNORECASE)
 _PARAGRAPHS = frozenset(
     "p h1 h2 h3 h4 h5 h6 summary button dt blockquote figcaption heading tab".split()
@@ -340,10 +342,15 @@ class _Scribe:
     def _write_links(self, where: _Where) -> None:
         """Nothing but links, one after the other."""
         text = tidy("".join(self.pieces))
-        wrap = _shared(_told(self.pieces, self.places))
+        told = _told(self.pieces, self.places)
+        wrap = _shared(told)
         links = tuple([link for _, _, link in self.links])
+        lead, tail = None, None
+        if leads_nowhere(links[0].href):  # a title that folds, with words for it
+            lead, tail = _ends(self.pieces, self.places, told, len(wrap))
         place, depth, rise, look, level, ref = where
-        self._add(text, place, depth, rise, look + _wrapped(wrap), level, links, True, ref)
+        look += _wrapped(wrap)
+        self._add(text, place, depth, rise, look, level, links, True, ref, lead, tail)
 
     def _write_spans(self, where: _Where, cuts: tuple[int, ...]) -> None:
         """A block for each run of pieces between two cuts; the later stand beside the first."""
@@ -400,7 +407,7 @@ class _Scribe:
         text = _lines("".join(pieces))
         if not text and not inside:
             return
-        bare = bool(inside) and not self._outside(inside, first, last).strip(_SEPARATORS)
+        bare = bool(inside) and not self._outside(inside, first, last).strip(_LINK_SIGNS)
         told = _told(pieces, places)
         wrap = _shared(told)
         lead, tail = (None, None) if bare else _ends(pieces, places, told, len(wrap))
@@ -933,6 +940,11 @@ def _link_words(attributes: Attributes) -> tuple[str, bool]:
     return (without_mark(label)[0] if label else ""), marked
 
 
+def leads_nowhere(href: str) -> bool:
+    """Whether an address is a place on the page itself, or a script."""
+    return not href.strip() or href.lstrip().lower().startswith(("#", "javascript:"))
+
+
 def _fragment(href: str | None) -> str | None:
     return href[1:] if href and href[0] == "#" and len(href) > 1 else None
 
@@ -1161,6 +1173,26 @@ def _says_its_own_name(blocks: list[Block], control: int, content: list[int]) ->
     """A table of contents leads to a section that repeats its name as a heading."""
     name = blocks[control].text
     return any(blocks[n].level and blocks[n].text == name for n in content)
+
+
+def with_named_parts(outline: Outline, headings: Container[str]) -> Outline:
+    """A heading before each element whose `aria-label` is one that eyes don't see.
+
+    `headings`: the keys of those looked for (`heading_key`).
+    """
+    elements = outline.elements
+    names = [elements.attribute(number, "aria-label") for number in range(len(elements.tags))]
+    named = {n: name for n, name in enumerate(names) if name and heading_key(name) in headings}
+    if not named:
+        return outline
+    blocks = outline.blocks[: outline.start]
+    for block in outline.blocks[outline.start :]:
+        for element in elements.path(block.place):
+            if name := named.pop(element, ""):
+                heading = (tidy(name), element, 0, 0, "/heading", 0, (), False, None, None, None)
+                blocks.append(Block(*heading))
+        blocks.append(block)
+    return outline._replace(blocks=_renumbered(blocks, elements))
 
 
 def _renumbered(blocks: list[Block], elements: Elements) -> list[Block]:

@@ -15,15 +15,18 @@ from typing import NamedTuple
 from monitor.furniture import (
     COLUMN_WORDS,
     LABEL_WORDS,
+    is_box,
+    is_button,
     is_contents,
     is_control,
     is_count,
     is_icon,
     is_marker,
+    is_sign,
     labelled,
 )
 from monitor.model import Profile
-from monitor.outline import Block, Elements, Outline, Tail
+from monitor.outline import Block, Elements, Outline, Tail, leads_nowhere
 from monitor.text import heading_key
 
 _LONGEST_LABEL = 120
@@ -43,6 +46,7 @@ _STATUS_WORDS: Mapping[str, tuple[str, ...]] = {
 """Words after «Status:» for statuses that a profile declares, where its own headings don't fit."""
 _UNITS = frozenset(("li", "article", "details", "tr", "dd"))
 _HEADS = frozenset(("heading", "tab", "caption", "legend", "summary", "th"))
+_TITLES = frozenset("h1 h2 h3 h4 h5 h6 heading button summary dt".split())
 
 
 class Heading(NamedTuple):
@@ -129,6 +133,7 @@ class _Surveyor:
         self.badges: dict[int, int] = {}
         self.titled: dict[int, str] = {}
         self.trimmed: dict[int, str] = {}
+        self.controls: dict[tuple[str, str, bool], dict[int, str]] = {}
         self.explicit = 0
         self.guessed = False
         self.cells: dict[int, list[int]] = {}
@@ -175,7 +180,9 @@ class _Surveyor:
                 self.quiet[number] = "marker"
             elif is_icon(text):
                 self.quiet[number] = "icon"
-            elif "/button" in block.look and is_control(text):
+            elif ("/button" in block.look and is_button(text)) or (
+                block.bare and _works_page(block)
+            ):
                 self.quiet[number] = "control"
             elif low.rstrip(" :") in COLUMN_WORDS:
                 self.fields.setdefault(low, []).append(number)
@@ -219,10 +226,25 @@ class _Surveyor:
         return rule is not None
 
     def meet_parts(self, number: int, block: Block, words: Vocabulary) -> None:
-        """A badge beside a title, or a control («Visa mer») after it, in the title's own block."""
+        """A badge beside a title, or a control («Visa mer»), in the title's own block."""
         self.meet_badge(number, block, words)
-        if block.tail is not None and not block.links and is_control(block.tail.text):
-            self.trimmed[number] = block.tail.rest
+        if not _links_away(block):
+            self.meet_control(number, block)
+
+    def meet_control(self, number: int, block: Block) -> None:
+        """`<button>Titel<span>, stängd</span></button>`, or the control's words first."""
+        tail, lead = block.tail, block.lead
+        if tail is not None and (is_control(tail.text) or is_sign(tail.text)):
+            self.controls.setdefault((block.look, tail.text, True), {})[number] = tail.rest
+        elif lead is not None and lead.tag == "span" and is_control(lead.text):
+            self.controls.setdefault((block.look, lead.text, False), {})[number] = lead.rest
+
+    def trim_controls(self) -> None:
+        """Leave them out where they come again, or end a title: once, in a text, they are words."""
+        for (look, _, ends), rests in self.controls.items():
+            tags = look.split("/")
+            if len(rests) >= 2 or (ends and not _TITLES.isdisjoint(tags)):
+                self.trimmed.update(rests)
 
     def meet_badge(self, number: int, block: Block, words: Vocabulary) -> None:
         """`<h3>Titel <span>Pågående</span></h3>`, or the badge first."""
@@ -277,6 +299,7 @@ class _Surveyor:
     # -- what was found
 
     def result(self, guess: bool) -> Survey:
+        self.trim_controls()
         is_labelled = self.tell_by_labels(guess)
         headings = () if is_labelled else self.choose()
         first = min((heading.block for heading in headings), default=self.outline.start)
@@ -343,7 +366,7 @@ class _Surveyor:
         if any(heading.rank == 0 for heading in self.found):
             self.labels = {n: rule for n, rule in self.labels.items() if not isinstance(rule, str)}
             return False
-        cells = self.alone_in_their_unit()
+        cells = self.alone_in_their_unit() or self.at_their_units_end()
         distinct = len(set(self.exact.values()))
         # One word again and again is a torn page's heading, not a status on each initiative.
         repeated = guess and len(self.exact) > distinct >= 2
@@ -368,6 +391,18 @@ class _Surveyor:
                     break
         return [numbers[0] for numbers in units.values() if len(numbers) == 1]
 
+    def at_their_units_end(self) -> list[int]:
+        """Status words each of which ends an element that it does not begin: cards' badges.
+
+        A section's heading has the section after it.
+        """
+        ends = [n for n in self.exact if self.ends_unit(n)]
+        return ends if len(ends) == len(self.exact) >= 2 else []
+
+    def ends_unit(self, number: int) -> bool:
+        after = self.blocks[number + 1].rise if number + 1 < len(self.blocks) else 0
+        return self.outline.kind == "html" and after < self.blocks[number].rise
+
     def choose(self) -> tuple[Heading, ...]:
         """For each rule the occurrences that look most like headings."""
         best: dict[int, int] = {}
@@ -375,6 +410,17 @@ class _Surveyor:
             best[heading.rule] = min(best.get(heading.rule, 9), heading.rank)
         chosen = tuple(h for h in self.found if h.rank == best[h.rule] and h.rank <= 4)
         return chosen[:_MOST_SECTIONS]
+
+
+def _works_page(block: Block) -> bool:
+    """Whether a block of links only works the page: «Visa mindre», «Till toppen»."""
+    return not _links_away(block) and all(
+        is_control(link.text) or is_box(link.text) for link in block.links
+    )
+
+
+def _links_away(block: Block) -> bool:
+    return any(not leads_nowhere(link.href) for link in block.links)
 
 
 def _leads_within(block: Block) -> bool:

@@ -131,6 +131,17 @@ def test_themes_within_a_section_are_no_initiatives(name: str) -> None:
     assert found(reading) == expected(town, Style())
 
 
+def test_bold_titles_under_theme_headings_are_the_initiatives() -> None:
+    town = invent(12, (9, 6, 5))
+    markup = PLAIN["bold paragraphs"]
+    html = written(town, markup)
+    for _, _, items in town.sections:
+        for theme, item in (("Miljö", items[0]), ("Skola", items[len(items) // 2])):
+            html = _themed(html, theme, item.title, markup)
+    reading = extract(Source(html.encode(), None, URL), PROFILE)
+    assert found(reading) == expected(town, Style())
+
+
 def _themed(html: str, theme: str, title: str, markup: Markup) -> str:
     """A theme's heading before the item of that title; a list around the items begins anew."""
     begin, end = markup.rows.split("{rows}")
@@ -152,3 +163,98 @@ def test_a_section_that_only_says_that_it_is_empty_has_no_initiatives(name: str)
     html = html.replace(f"<h2>{heading}</h2>", f"<h2>{heading}</h2><p>{says}</p>")
     reading = extract(Source(html.encode(), None, URL), PROFILE)
     assert found(reading) == expected(bare, Style()) | {"unclaimed": [says]}
+
+
+ENDS = (
+    '<div><h3>Dela det här:</h3><ul><li><a href="?s=f">Dela på Facebook</a></li></ul></div>',
+    '<p>Dela på: <a href="https://f.example/">Facebook</a> <a href="https://l.example/">LinkedIn'
+    "</a></p>",
+    '<ul><li><a href="mailto:?subject=x">Tipsa en vän</a></li></ul>',
+    "<p>Hade du nytta av informationen på den här sidan?</p><button>Ja</button>",
+    "<div><p>Var innehållet på sidan användbart?</p><button>Ja</button><button>Nej</button></div>",
+    "<h2>Hjälp oss att bli bättre</h2><p>Fick du hjälp av informationen?</p><button>Ja</button>",
+    "<p>Ansvarig för sidan: Stina Ström</p><p>Granskad 12 maj 2026</p>",
+    "<h2>Kontaktcenter</h2><p>Öppet vardagar 8-16</p><p>000-00 00 00</p>",
+    "<h2>Vill du veta mer?</h2><p>Kontakta Stina Ström, utvecklingsledare.</p>",
+    '<p><strong>Relaterat innehåll</strong></p><ul><li><a href="/a">Budget</a></li></ul>',
+    '<h2>Länkar</h2><ul><li><a href="/a">Budget</a></li><li><a href="/b">Planer</a></li></ul>',
+    '<h2>Dokument</h2><ul><li><a href="/a.pdf">Visionen (PDF, 1 MB)</a></li></ul>',
+    "<h2>Prenumerera på nyheter</h2><form><label>E-post<input></label><button>Ja</button></form>",
+    '<div><span>Etiketter:</span> <a href="/t/a">vision</a>, <a href="/t/b">omsorg</a></div>',
+    '<div><a href="/a">« Föregående sida</a> <a href="/b">Nästa sida »</a></div>',
+    '<p><a href="/vision">Tillbaka till visionen</a></p>',
+    '<p><a href="#top">Upp till sidans topp</a></p>',
+    '<p><a href="#top">Upp</a></p>',
+)
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("name", ["headings", "details", "list"])
+def test_what_stands_under_the_list_is_no_part_of_its_last_initiative(name: str, end: str) -> None:
+    town = invent(10, (5, 3, 2))
+    markup = replace(PLAIN[name], page="{sections}" + end)
+    reading = extract(Source(written(town, markup).encode(), None, URL), PROFILE)
+    assert found(reading) == expected(town, Style())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Kontakt: Stina Ström", "Telefon: 000-00 00", "Uppdaterad 2026-05-01", "Har du frågor? Ring."],
+)
+@pytest.mark.parametrize("name", PLAIN)
+def test_what_each_initiative_says_is_the_last_ones_too(name: str, text: str) -> None:
+    town = invent(10, (5, 3, 2))
+    sections = tuple(
+        (head, status, tuple(replace(i, paragraphs=(*i.paragraphs, text)) for i in items))
+        for head, status, items in town.sections
+    )
+    town = replace(town, sections=sections)
+    reading = extract(Source(written(town, PLAIN[name]).encode(), None, URL), PROFILE)
+    assert found(reading) == expected(town, Style())
+
+
+@pytest.mark.parametrize("name", ["list", "details", "headings", "rows", "terms"])
+def test_a_boxs_heading_inside_initiatives_ends_nothing(name: str) -> None:
+    town = invent(10, (5, 3, 2))
+    item = PLAIN[name].item.replace("{body}", "{texts}<h4>Mer information</h4>{links}")
+    reading = extract(
+        Source(written(town, replace(PLAIN[name], item=item)).encode(), None, URL), PROFILE
+    )
+    begun = tuple(
+        (
+            head,
+            status,
+            tuple(replace(i, paragraphs=(*i.paragraphs, "Mer information")) for i in its),
+        )
+        for head, status, its in town.sections
+    )
+    assert found(reading) == expected(replace(town, sections=begun), Style())
+
+
+@pytest.mark.parametrize("title", ["Dela på bilen", "Dela med dig", "Hittade du en vän? Mentorer"])
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_last_title_that_only_begins_like_a_box_is_a_title(name: str, title: str) -> None:
+    town = invent(10, (5, 3, 2))
+    heading, status, items = town.sections[-1]
+    last = (*items[:-1], replace(items[-1], title=title))
+    town = replace(town, sections=(*town.sections[:-1], (heading, status, last)))
+    reading = extract(Source(written(town, PLAIN[name]).encode(), None, URL), PROFILE)
+    assert found(reading) == expected(town, Style())
+
+
+@pytest.mark.parametrize("badge", ["<p>{heading}</p>", "<span>{heading}</span>"])
+def test_badges_at_the_feet_of_cards_are_no_headings_where_each_stands_once(badge: str) -> None:
+    town = invent(3, (1, 1, 1))
+    markup = Markup("<div><h3>{title}</h3>{body}" + badge + "</div>", "")
+    reading = extract(Source(written(town, markup).encode(), None, URL), PROFILE)
+    assert found(reading) == expected(town, Style())
+
+
+@pytest.mark.parametrize("sign", ["» {}", "{}.", "→ {}"])
+def test_a_sign_beside_a_link_is_no_text(sign: str) -> None:
+    town = invent(10, (5, 3, 2))
+    link = '<a href="{href}">{text}</a>'
+    markup = Markup("<h3>{title}</h3>{body}", link=sign.format(link))
+    html = written(town, markup).replace(">" + "<a", ">" + sign.split("{}")[0] + "<a")
+    reading = extract(Source(html.encode(), None, URL), PROFILE)
+    assert found(reading) == expected(town, Style())

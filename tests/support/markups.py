@@ -131,6 +131,36 @@ MARKUPS: dict[str, Markup] = {
         "<div><button><span><b>{title}</b></span><span><svg></svg><span>Visa mer</span></span>"
         "</button><div>{body}</div></div>"
     ),
+    # words that fold
+    "words for ears before a title": Markup(
+        '<h3><button aria-expanded=false><span class="sr-only">Öppna </span>{title}</button></h3>'
+        "<div hidden>{body}</div>"
+    ),
+    "words for ears after a title": Markup(
+        '<h3><button>{title}<span class="sr-only">, stängd</span></button></h3><div>{body}</div>'
+    ),
+    "words for ears in a title's link": Markup(
+        '<li><a href="javascript:;"><span>{title}</span><span class=hid>visa innehåll</span></a>'
+        "<div>{body}</div></li>",
+        rows="<ul>{rows}</ul>",
+    ),
+    "words for ears before a title in its link": Markup(
+        '<h3><a href="#"><span class="hid">Expandera</span> {title}</a></h3><div>{body}</div>'
+    ),
+    "a sign after each title": Markup(
+        "<h3><button>{title}<span>+</span></button></h3><div>{body}</div>"
+    ),
+    "an icon font's name after each title": Markup(
+        '<h3>{title} <i class="material-icons">expand_more</i></h3><div>{body}</div>'
+    ),
+    "a button that repeats the title": Markup(
+        "<div><h3>{title}</h3><button><span>Visa mer om {title}</span></button><div>{body}</div>"
+        "</div>"
+    ),
+    "a button and a link back under each": Markup(
+        '<div><h3>{title}</h3>{body}<button>Läs mer</button><a href="#">Visa mindre</a></div>'
+    ),
+    "a way up after each": Markup('<h3>{title}</h3>{body}<p><a href="#top">Till toppen</a></p>'),
     # tabs
     "tabs in a nav, accordions in their panels": Markup(
         '<div><h3><button aria-controls="a{n}">{title}</button></h3><div id="a{n}">{body}'
@@ -155,6 +185,23 @@ MARKUPS: dict[str, Markup] = {
     "headings with their own address": Markup(
         '<h3 id="i{n}">{title} <a href="#i{n}">¶</a></h3>{body}',
         '<h2 id="s{section}">{heading}<a href="#s{section}" aria-label="Länk hit">#</a></h2>',
+    ),
+    "names of sections for ears alone": Markup(
+        "<h2>{title}</h2>{body}",
+        "",
+        section='<section aria-label="{heading}">{rows}</section>',
+    ),
+    "headings as plain as the texts": Markup(
+        "<h3>{title}</h3>{body}",
+        '<div class="head"><p>{heading}</p></div>',
+        section="<div class=col>{head}<div>{rows}</div></div>",
+    ),
+    "a link to all of them under each list": Markup(
+        "<h3>{title}</h3>{body}", rows='{rows}<p><a href="/alla">Visa alla</a></p>'
+    ),
+    "how many are shown": Markup(
+        "<details><summary>{title}</summary>{body}</details>",
+        "<h2>{heading}</h2><p>Visar {count} av {count} insatser</p>",
     ),
     "items above their sections' level": Markup(
         "<div><h2>{title}</h2>{body}</div>", "<h3>{heading}</h3>", "<div>{rows}</div>"

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from monitor.blocks import Outline
 from monitor.extract import page_of
 from monitor.furniture import heads_box, labelled
 from monitor.model import Profile, Section, Source
-from monitor.outline import Outline
 from monitor.text import heading_key
 
 _NOBODY = Profile("new", "sv", ())

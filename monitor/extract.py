@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from monitor import quality
 from monitor.addresses import Place, leaves, place_of, resolve
+from monitor.blocks import Block, Outline, RawLink
 from monitor.charset import Decoded, decode
 from monitor.furniture import (
     heads_box,
@@ -32,10 +33,7 @@ from monitor.furniture import (
 from monitor.grammar import Parse, Pattern, Span, Unit, agree, is_sentence, parse
 from monitor.model import Initiative, Link, Profile, Reading, Section, Source
 from monitor.outline import (
-    Block,
     Content,
-    Outline,
-    RawLink,
     content_of,
     leads_nowhere,
     read_content,

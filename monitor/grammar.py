@@ -20,8 +20,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
+from monitor.blocks import Block, Elements
 from monitor.furniture import is_answer, is_box, is_marker
-from monitor.outline import Block, Elements
 
 LONGEST_TITLE = 180
 _LONG_SENTENCE = 90

@@ -90,7 +90,16 @@ def attribute_of(tag: str, name: str) -> str | None:
 
 def cut(html: str) -> Markup:
     """The tags and texts of a serialised tree. Right if it is regular: see `is_regular`."""
-    flat = html.replace(">", "<").split("<")
+    return markup_of(flatten(html))
+
+
+def flatten(html: str) -> list[str]:
+    """Nothing, then tags and the texts after them in turns, as they are written."""
+    return html.replace(">", "<").split("<")
+
+
+def markup_of(flat: list[str]) -> Markup:
+    """The tags and texts of what was flattened."""
     tags, texts = flat[1::2], flat[2::2]
     if "&" in "".join(texts):
         texts = [_unescape(text) if "&" in text else text for text in texts]

@@ -1,43 +1,60 @@
 """HTML -> one flat outline: the page's texts in reading order, each with its place in the tree.
 
-The outline is a list of blocks. A block is one run of text between two block boundaries (a
-paragraph, a heading, a list item's own text, a cell). `place` is the element it stands in,
-`depth` how many elements are around it, and `rise` how many of them it shares with the block
-before: with `rise` alone one can tell, without the tree, which blocks lie inside the same
-element. `look` is the chain of tags down to the text.
+The outline is a list of blocks (`blocks`), each with the element it stands in, its depth and look.
 
 Nothing is judged here: menus, page header and footer are left out by their roles, everything
 else is kept. Hidden, collapsed and aria-hidden panels are kept too, since folding is only
 presentation.
 
 Speed: this runs on every changed page. So the tree is not asked node by node, but cut into tags
-and texts at once (`markup`), each tag as written is looked into once a page, one loop meets them
-all, and an element that holds one text only is written down without descending.
+and texts at once (`markup`), each tag as written is looked into once a page (`shapes`), what was
+read before is not read again (`passages`), one loop meets the rest, and an element that holds one
+text only is written down without descending.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from monitor.blocks import Block, Elements, Lead, Outline, RawLink, Tail
 from monitor.furniture import is_icon, is_symbol, says_outside, without_mark
 from monitor.markup import (
     FOREIGN,
-    ODD,
     VOID,
     Attributes,
     Markup,
     attribute_of,
     attributes_of,
-    cut,
-    is_regular,
+    flatten,
     name_of,
     walk,
     without_foreign_text,
+)
+from monitor.passages import NONE_KNOWN, Passage, divide, recall, remember
+from monitor.shapes import (
+    BLOCK,
+    BR,
+    DIALOG_ROLES,
+    DRAWING,
+    END,
+    END_TAG,
+    IMAGE,
+    INLINED,
+    KNOWN,
+    LANDMARK,
+    LEVELS,
+    LINK,
+    NOTHING,
+    SKIPPED_ROLES,
+    SKIPPING,
+    TELLING_ROLES,
+    Shape,
+    Shapes,
 )
 from monitor.text import heading_key, tidy
 
@@ -48,129 +65,11 @@ MAX_TAGS = 100_000
 BREAK = "\x00"
 
 
-class RawLink(NamedTuple):
-    """A link as written. `marked`: by words, `rel` or an icon's name, not by its host."""
-
-    text: str
-    href: str
-    marked: bool
-
-
-class Lead(NamedTuple):
-    """The inline element a block begins with, where more text follows: a title's usual place."""
-
-    tag: str
-    text: str
-    rest: str
-    linked: bool
-
-
-class Tail(NamedTuple):
-    """The inline element a block ends with, and the text before it: a badge's usual place."""
-
-    text: str
-    rest: str
-
-
-class Block(NamedTuple):
-    text: str
-    place: int
-    """The number of the innermost element around it; -1: none."""
-    depth: int
-    rise: int
-    look: str
-    level: int
-    """1-6 inside a heading, else 0."""
-    links: tuple[RawLink, ...]
-    bare: bool
-    """Nothing but links."""
-    lead: Lead | None
-    tail: Tail | None
-    ref: str | None
-    """The id of the panel this block's control opens."""
-    head: bool = False
-    """A column heading of a table."""
-
-    @property
-    def drop(self) -> int:
-        """How many elements begin with this block: 2 for the first paragraph of a list item."""
-        return self.depth - self.rise
-
-
-class Elements:
-    """The elements around the blocks, by number; a parent's number is lower than its children's."""
-
-    __slots__ = ("parents", "tags", "written")
-
-    def __init__(self) -> None:
-        self.tags: list[str] = []
-        self.parents: list[int] = []
-        self.written: list[str] = []
-        """Each element's start tag."""
-
-    def add(self, tag: str, parent: int) -> int:
-        self.tags.append(tag)
-        self.parents.append(parent)
-        self.written.append(tag)
-        return len(self.tags) - 1
-
-    def attribute(self, number: int, name: str) -> str:
-        return attribute_of(self.written[number], name) or ""
-
-    def classes(self, number: int) -> str:
-        """The class attribute, its white space folded: it may hold line breaks."""
-        return " ".join(self.attribute(number, "class").split())
-
-    def path(self, number: int) -> list[int]:
-        """The elements from the outermost down to `number`."""
-        found = []
-        while number >= 0:
-            found.append(number)
-            number = self.parents[number]
-        found.reverse()
-        return found
-
-    def inside(self, number: int, outer: int) -> bool:
-        while number > outer:
-            number = self.parents[number]
-        return number == outer
-
-
-class Outline(NamedTuple):
-    """`kind` is "html" or "text"; `area` says where the content was looked for (main, body)."""
-
-    kind: str
-    blocks: list[Block]
-    elements: Elements
-    title: str
-    """The content's h1, or ""."""
-    start: int
-    """The first block after the title."""
-    document_title: str
-    language: str
-    canonical: str | None
-    base: str | None
-    area: str
-    complete: bool
-    """False where the walk gave up: too many nodes."""
-
-
-_INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd mark nobr q rb rp rt"
-    " ruby s samp small span strike strong sub sup time tt u var wbr".split()
-)
-_SKIP = frozenset(
-    "script style template noscript head title meta link iframe object embed video audio canvas"
-    " map select option datalist textarea input progress meter math frameset search".split()
-)
-_SKIPPED_ROLES = ("navigation", "search", "banner", "contentinfo", "alert", "menu", "menubar")
-_TELLING_ROLES = ("heading", "button", "tab")
 _MOST_LANDMARKS = 300
 """Judging one costs: beyond this, headers, footers and dialogs are ordinary elements, and every nav
 is a menu."""
 _SECTIONING = frozenset(("article", "section", "aside", "li", "details", "td", "dd"))
 _CUT_RIGHTLY = FOREIGN | {"a"}
-_LEVELS = {f"h{n}": n for n in range(1, 7)}
 _OUTGROWS_HEADING = frozenset("ul ol dl table article section details".split())
 """What no heading holds: one around them was never closed, and ends before them."""
 _BOLD = frozenset(("strong", "b"))
@@ -183,28 +82,11 @@ _PARAGRAPHS = frozenset(
     "p h1 h2 h3 h4 h5 h6 summary button dt blockquote figcaption heading tab".split()
 )
 
-_END, _NOTHING, _SKIPPING, _INLINED, _LINK, _BR, _PICTURE, _BLOCK, _LANDMARK = range(9)
-_KINDS = (
-    dict.fromkeys(_SKIP, _SKIPPING)
-    | dict.fromkeys(_INLINE, _INLINED)
-    | dict.fromkeys(("header", "footer", "dialog", "nav"), _LANDMARK)
-    | dict.fromkeys(VOID, _NOTHING)
-    | {"br": _BR, "a": _LINK, "img": _PICTURE, "svg": _PICTURE}
-)
 _new = tuple.__new__
 """A named tuple without its checks: blocks and links are made by the hundred."""
 
 Inline = tuple[tuple[str, int], ...]
-_Shape = tuple[int, str, str, int, Attributes | None]
-"""What a tag is: its kind, its name, its step in a look, its heading level, and its attributes
-where they tell something."""
-_END_TAG: _Shape = (_END, "", "", 0, None)
-_NO_TAG: _Shape = (_NOTHING, "", "", 0, None)
-_PLAIN: dict[str, _Shape] = {
-    name: (_KINDS.get(name, _BLOCK), name, f"/{name}", _LEVELS.get(name, 0), None)
-    for name in (*_KINDS, *_LEVELS)
-}
-_Stream = Iterator[tuple[int, str, str, _Shape, _Shape]]
+_Stream = Iterator[tuple[int, str, str, Shape, Shape]]
 
 
 class _OpenLink:
@@ -270,9 +152,10 @@ class _Scribe:
 
     def write(
         self, place: int, depth: int, rise: int, look: str, level: int, ref: str | None
-    ) -> None:
-        """The pieces gathered are a block's."""
+    ) -> bool:
+        """The pieces gathered are a block's. Whether they say anything, and one was written."""
         pieces, links = self.pieces, self.links
+        before = len(self.blocks)
         if self.open_link is not None:
             self._divide_link(self.open_link)
         if len(pieces) == 1:
@@ -290,6 +173,7 @@ class _Scribe:
         self.places.clear()
         links.clear()
         self.link_ref = None
+        return len(self.blocks) > before
 
     def _add(
         self,
@@ -566,12 +450,21 @@ def _lead(
 class _Walk:
     """One pass over the tree's tags, without recursion. `sectioned`: all of it is in a section."""
 
-    def __init__(self, markup: Markup, shapes: list[_Shape], sectioned: bool) -> None:
+    def __init__(
+        self,
+        markup: Markup,
+        shapes: list[Shape],
+        sectioned: bool,
+        known: Mapping[int, Passage] = NONE_KNOWN,
+    ) -> None:
         self.markup = markup
         self.shapes = shapes
         self.sectioned = sectioned
+        self.known = known
         self.scribe = _Scribe()
         self.elements = Elements()
+        self.starts: list[int] = []
+        """The tag at which each element begins."""
         self.complete = len(self.shapes) <= MAX_TAGS
         self.balanced = False
         self.ends: dict[str, dict[int, int]] = {}
@@ -585,6 +478,7 @@ class _Walk:
         blocks, pieces, places = scribe.blocks, scribe.pieces, scribe.places
         links, write = scribe.links, scribe.write
         tags, parents, written = elements.tags, elements.parents, elements.written
+        starts = self.starts
         place, depth, look, level, low = -1, 0, "", 0, 0
         ref: str | None = None
         inline: Inline = ()
@@ -596,7 +490,7 @@ class _Walk:
             pieces.append(text)
             places.append(inline)
         for at, tag, text, (kind, name, step, own, special), following in stream:
-            if kind == _END:
+            if kind == END:
                 if not stack:
                     self.balanced = at + 1 == len(self.shapes)
                     break
@@ -609,34 +503,39 @@ class _Walk:
                         self.drop_symbol(first)
                 else:
                     if pieces or links:
-                        write(place, depth, low, look, level, ref)
-                        low = depth
+                        if write(place, depth, low, look, level, ref):
+                            low = depth
+                    elif scribe.open_link is None:
+                        scribe.link_ref = None  # of a link without words
                     place, depth, look, level, ref, inline = left
                     if depth < low:
                         low = depth
-            elif kind >= _BLOCK:
+            elif kind >= BLOCK:
                 if (
-                    kind == _LANDMARK or (special is not None and "role" in special)
+                    kind == LANDMARK or (special is not None and "role" in special)
                 ) and self.left_out(at, name, special, place):
                     if self.ended:
                         self.balanced = self.is_closed_from(at, len(stack))
                         break
                     text = skip(stream, name)
-                elif following is _END_TAG and not text:
+                elif following is END_TAG and not text:
                     text = next(stream)[2]
                 else:
                     if pieces or links:
-                        write(place, depth, low, look, level, ref)
-                        low = depth
+                        if write(place, depth, low, look, level, ref):
+                            low = depth
+                    elif scribe.open_link is None:
+                        scribe.link_ref = None  # of a link without words
                     if depth < MAX_DEPTH:
                         number = len(tags)
                         tags.append(name)
                         parents.append(place)
                         written.append(tag)
+                        starts.append(at)
                         inner = depth + 1
                     else:
                         number, inner = place, depth
-                    if following is _END_TAG and special is None:
+                    if following is END_TAG and special is None:
                         text = tidy(text)
                         if text:
                             if scribe.open_link is None:
@@ -673,13 +572,13 @@ class _Walk:
                                 look += step
                         else:
                             role = special.get("role")
-                            look += f"/{role}" if role in _TELLING_ROLES else step
+                            look += f"/{role}" if role in TELLING_ROLES else step
                             level = _aria_level(special) if role == "heading" else level
                             ref = _opens(special, role) or ref
                         level = own or (0 if name in _OUTGROWS_HEADING else level)
                         place, depth = number, inner
-            elif kind == _INLINED:
-                if following is not _END_TAG or (text and special is not None):
+            elif kind == INLINED:
+                if following is not END_TAG or (text and special is not None):
                     inlines += 1
                     hidden = special is not None and special.get("aria-hidden") == "true"
                     stack.append((inline, len(pieces) if hidden else -1, False))
@@ -695,19 +594,19 @@ class _Walk:
                             else:
                                 places.append(inline)
                     text = next(stream)[2]
-            elif kind == _LINK:
+            elif kind == LINK:
                 href = attribute_of(tag, "href")
                 inlines += 1
                 within = (*inline, ("a", inlines)) if len(inline) < MAX_INLINE else inline
                 if not pieces:
                     controls = special.get("aria-controls") if special is not None else None
                     scribe.link_ref = controls or _fragment(href)
-                if text or following is not _END_TAG:
+                if text or following is not END_TAG:
                     opened = href is not None and scribe.open_link is None
                     label, marked = "", False
                     if opened and (" rel=" in tag or " title=" in tag or " aria-label=" in tag):
                         label, marked = _link_words(attributes_of(tag))
-                    if opened and following is _END_TAG:
+                    if opened and following is END_TAG:
                         pieces.append(text)
                         places.append(within)
                         scribe.add_link(len(pieces) - 1, href or "", label, marked)
@@ -719,16 +618,28 @@ class _Walk:
                         inline = within
                 else:
                     text = next(stream)[2]
-            elif kind == _BR:
+            elif kind == BR:
                 if pieces:
                     pieces.append(BREAK)
                     places.append(inline)
-            elif kind == _PICTURE:
+            elif kind == IMAGE:
                 self.meet_picture(at, name)
-                if name != "img":
-                    text = skip(stream, name)
-            elif kind == _SKIPPING:
+            elif kind == DRAWING:
+                self.meet_picture(at, name)
                 text = skip(stream, name)
+            elif kind == SKIPPING:
+                text = skip(stream, name)
+            elif kind == KNOWN:
+                if pieces or links:
+                    if write(place, depth, low, look, level, ref):
+                        low = depth
+                else:
+                    scribe.link_ref = None
+                passage = self.known[at]
+                starts += [at] * len(passage.tags)
+                recall(passage, place, low, elements, blocks)
+                if passage.blocks:
+                    low = depth
             if text:
                 if not text.isspace():
                     pieces.append(text)
@@ -743,15 +654,15 @@ class _Walk:
         """Each tag with its number, the text after it, its shape, and the next tag's shape."""
         tags, texts = self.markup
         following = self.shapes[1:]
-        following.append(_END_TAG)
+        following.append(END_TAG)
         return zip(range(MAX_TAGS), tags, texts, self.shapes, following, strict=False)
 
     def is_closed_from(self, at: int, depth: int) -> bool:
         """Whether each element still open, and each opened from here on, is closed by the end."""
         for kind, name, *_ in self.shapes[at:]:
-            if kind == _END:
+            if kind == END:
                 depth -= 1
-            elif kind != _NOTHING and name not in VOID:
+            elif kind not in (NOTHING, KNOWN) and name not in VOID:
                 depth += 1
         return depth == -1
 
@@ -779,14 +690,14 @@ class _Walk:
     def left_out(self, at: int, tag: str, special: Attributes | None, place: int) -> bool:
         """Menus (a bar of tabs is none), alerts, the page's header and footer, cookie dialogs."""
         role = special.get("role") if special is not None else None
-        if role in _SKIPPED_ROLES:
+        if role in SKIPPED_ROLES:
             return True
         if tag == "nav":
             self.judged += 1
             if self.judged > _MOST_LANDMARKS:
                 return True
             return not any(' role="tab"' in inner for inner in self.inside(at, tag))
-        dialog = tag == "dialog" or role in ("dialog", "alertdialog")
+        dialog = tag == "dialog" or role in DIALOG_ROLES
         if not dialog and tag not in ("header", "footer"):
             return False
         self.judged += 1
@@ -846,12 +757,15 @@ def _read_written(written: str, sectioned: bool) -> _Walk | None:
     """What was written, cut and read; None where it can't be cut rightly."""
     html = written
     for _ in range(2):
-        markup, shapes = cut(html), _Shapes()
-        found = list(map(shapes.__getitem__, markup.tags))
+        flat, shapes = flatten(html), Shapes()
+        found = list(map(shapes.__getitem__, flat[1::2]))
         if shapes.odd <= _CUT_RIGHTLY:
-            reader = _Walk(markup, found, sectioned)
+            divided = divide(flat, found, shapes, MAX_TAGS)
+            reader = _Walk(divided.markup, divided.shapes, sectioned, divided.known)
             reader.has_empty_links = "a" in shapes.odd
             reader.run()
+            if reader.balanced:
+                remember(divided.fresh, reader.starts, reader.elements, reader.scribe.blocks)
             return reader if reader.balanced or not reader.complete else None
         html = without_foreign_text(written)
     return None
@@ -864,7 +778,7 @@ def _read_node(root: LexborNode) -> _Walk:
     if reader is not None and reader.has_empty_links:
         reader = reader if all(map(_has_address, root.css("a[href]"))) else None
     if reader is None:
-        markup, shapes = walk(root, MAX_TAGS + 1), _Shapes()
+        markup, shapes = walk(root, MAX_TAGS + 1), Shapes()
         reader = _Walk(markup, list(map(shapes.__getitem__, markup.tags)), sectioned)
         reader.run()
     return reader
@@ -884,40 +798,6 @@ def _in_section(root: LexborNode) -> bool:
 def _has_address(node: LexborNode) -> bool:
     """`<a href>` leads nowhere, but is written like `<a href="">`, which leads to the page."""
     return node.attributes.get("href") is not None
-
-
-class _Shapes(dict[str, _Shape]):
-    """The shape of each tag, as written: a page writes the same few over and over.
-
-    `odd`: the names of elements that may be written otherwise than they were read.
-    """
-
-    def __init__(self) -> None:
-        self.odd: set[str] = set()
-
-    def __missing__(self, tag: str) -> _Shape:
-        shape = self[tag] = self.look_into(tag)
-        return shape
-
-    def look_into(self, tag: str) -> _Shape:
-        name = name_of(tag)
-        if name[:1] == "/":
-            return _END_TAG
-        shape = _PLAIN.get(name)
-        is_plain = shape is not None and (name == tag or tag[-1] == '"')
-        if name in ODD or not (is_plain or is_regular(tag)) or (name == "a" and ' href=""' in tag):
-            self.odd.add(name)
-        if name[:1] in ("!", "?"):
-            return _NO_TAG
-        if shape is None:
-            shape = (_BLOCK, name, f"/{name}", 0, None)
-        if shape[0] != _SKIPPING and (
-            ' role="' in tag or ' aria-controls="' in tag or ' aria-hidden="true"' in tag
-        ):
-            attributes = attributes_of(tag)
-            is_told = attributes.get("role") in _TELLING_ROLES and name not in VOID
-            return _BLOCK if is_told else shape[0], name, shape[2], shape[3], attributes
-        return shape
 
 
 def _aria_level(attributes: Attributes) -> int:
@@ -1109,11 +989,10 @@ def _moved(blocks: list[Block], elements: Elements, panel_of: dict[int, int]) ->
     content: dict[int, list[int]] = {panel: [] for panel in panel_of.values()}
     owner: dict[int, int] = {}
     for index, block in enumerate(blocks):
-        for number in elements.path(block.place):
-            if number in content:
-                content[number].append(index)
-                owner[index] = number
-                break
+        panel = elements.outermost(block.place, content)
+        if panel >= 0:
+            content[panel].append(index)
+            owner[index] = panel
     apart = []
     for index, panel in panel_of.items():
         mine = content[panel]
@@ -1146,10 +1025,11 @@ def _panels(blocks: list[Block], elements: Elements) -> dict[int, int]:
     opened: list[int] = []
     ids: dict[str, int] = {}
     for number, tag in enumerate(elements.written):
-        name = attribute_of(tag, "id")
-        if name in refs and elements.tags[number] not in _LEVELS:
-            ids.setdefault(name or "", number)
-        if attribute_of(tag, "role") == "tabpanel":
+        if ' id="' in tag:
+            name = attribute_of(tag, "id")
+            if name in refs and elements.tags[number] not in LEVELS:
+                ids.setdefault(name or "", number)
+        if ' role="' in tag and attribute_of(tag, "role") == "tabpanel":
             opened.append(number)
             labels.setdefault(attribute_of(tag, "aria-labelledby") or "", number)
     found: dict[int, int] = {}

@@ -12,8 +12,8 @@ import itertools
 import re
 from typing import NamedTuple
 
+from monitor.blocks import Block, Elements, Outline, RawLink
 from monitor.furniture import is_picture, without_mark
-from monitor.outline import Block, Elements, Outline, RawLink
 from monitor.text import heading_key, tidy
 
 _HTML = re.compile(

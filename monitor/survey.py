@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from monitor.blocks import Block, Elements, Outline, Tail
 from monitor.furniture import (
     COLUMN_WORDS,
     LABEL_WORDS,
@@ -26,7 +27,7 @@ from monitor.furniture import (
     labelled,
 )
 from monitor.model import Profile
-from monitor.outline import Block, Elements, Outline, Tail, leads_nowhere
+from monitor.outline import leads_nowhere
 from monitor.text import heading_key
 
 _LONGEST_LABEL = 120

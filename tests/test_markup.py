@@ -8,6 +8,7 @@ import time
 import pytest
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from monitor.blocks import Outline
 from monitor.extract import extract, reading_of
 from monitor.markup import (
     FOREIGN,
@@ -21,7 +22,7 @@ from monitor.markup import (
     without_foreign_text,
 )
 from monitor.model import Source
-from monitor.outline import Outline, content_of, read_html
+from monitor.outline import content_of, read_html
 from tests.support.pages import PROFILE, URL, Style, invent, render, styles
 
 ALL = 1_000_000

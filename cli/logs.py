@@ -12,8 +12,8 @@ import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 from urllib.parse import urlsplit
 
 import structlog
@@ -23,6 +23,7 @@ from presentation.documents import instant
 from presentation.language import Language, language
 from presentation.reports import delivery_line, look_line, stamped
 from settings import Settings
+from worker.rest import Patience, Rest
 
 if TYPE_CHECKING:
     from pipeline.check import Checked
@@ -31,15 +32,33 @@ if TYPE_CHECKING:
 Event: TypeAlias = MutableMapping[str, Any]
 
 
+REPEATS: Final = Patience(60.0, timedelta(hours=1))
+"""How long a trouble that has been said is not said again."""
+
+
+@dataclass(slots=True)
+class _Again:
+    """A trouble that has been said, and how many times it was met and not said since."""
+
+    rest: Rest
+    unsaid: int = 0
+
+    def is_past(self, now: datetime) -> bool:
+        """Whether it has not been met for so long that it would be another."""
+        return abs(now - self.rest.since) > 3 * self.rest.pause
+
+
 @dataclass(slots=True)
 class Log:
     """What the worker says of its work. Thread-safe: a line is written whole."""
 
     environment: Mapping[str, str]
     settings: Settings
+    clock: Callable[[], datetime]
     words: Language = field(init=False)
     secrets: tuple[tuple[str, str], ...] = ()
     out: Any = None
+    _troubles: dict[str, _Again] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.configure(self.settings)
@@ -50,6 +69,7 @@ class Log:
         self.words = language(settings.worker.language)
         found = dict(self.secrets) | dict(secrets_of(settings, self.environment))
         self.secrets = tuple(sorted(found.items(), key=lambda pair: -len(pair[0])))
+        self._troubles.clear()
 
     def looked(self, checked: Checked) -> None:
         """How one look ended."""
@@ -77,8 +97,19 @@ class Log:
         )
 
     def trouble(self, text: str) -> None:
-        """Something of ours or of the store went wrong."""
-        self.out.error(text, kind="trouble")
+        """Something of ours or of the store went wrong. The same over and over (a full disk, at
+        each tick) is said at first, then after growing pauses, with how many times since."""
+        now = self.clock()
+        self._troubles = {one: it for one, it in self._troubles.items() if not it.is_past(now)}
+        again = self._troubles.get(text)
+        if again is not None and not again.rest.is_over(now):
+            again.unsaid += 1
+            return
+        unsaid = again.unsaid if again else 0
+        self._troubles[text] = _Again(REPEATS.rest(again.rest if again else None, now))
+        if unsaid:
+            text = self.words.count("reports.again", unsaid, text=text)
+        self.out.error(text, kind="trouble", unsaid=unsaid)
 
     def say(self, text: str) -> None:
         """Where the program itself stands."""
@@ -94,7 +125,7 @@ def open_log(
 ) -> Log:
     """The log of a worker on `stream` (standard error): for people where it is a terminal."""
     stream = sys.stderr if stream is None else stream
-    log = Log(environment, settings)
+    log = Log(environment, settings, clock)
 
     def clean(_: Any, level: str, event: Event) -> Event:
         return {name: _cleaned(value, log.secrets) for name, value in event.items()}

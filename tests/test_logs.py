@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,28 @@ def test_at_a_terminal_a_look_is_one_line_in_local_time(tmp_path: Path) -> None:
     opened(tmp_path, stream).looked(looked("två\nrader"))
     (line,) = stream.getvalue().splitlines()
     assert line == "2026-11-23 08:30:00  omsorg: gick inte att hämta – timeout: två rader"
+
+
+def test_the_same_trouble_over_and_over_is_said_at_first_and_then_ever_more_seldom(
+    tmp_path: Path,
+) -> None:
+    stream, now = StringIO(), NOW
+    path = tmp_path / "visionsvakt.toml"
+    path.write_text(CONFIGURATION)
+    log = open_log(load(path, {}), lambda: now, stream=stream, environment=SECRETS)
+    for _ in range(24 * 720):  # a day of ticks
+        log.trouble("Disken är full.")
+        log.trouble("Ett annat.") if now == NOW else None
+        now += timedelta(seconds=5)
+    lines = [one for one in said(stream) if one["text"].startswith("Disken är full.")]
+    assert [one["text"] for one in said(stream)][:2] == ["Disken är full.", "Ett annat."]
+    assert 20 < len(lines) < 35, "an hour apart at last"
+    met = sum(1 + one["unsaid"] for one in lines)
+    assert 23 * 720 < met <= 24 * 720, "none is forgotten, but those since the last line"
+    assert "gånger till sedan det sades)" in lines[1]["text"]
+    now += timedelta(days=2)
+    log.trouble("Disken är full.")
+    assert said(stream)[-1]["text"] == "Disken är full."
 
 
 def test_a_round_of_deliveries_and_trouble_say_what_they_are(tmp_path: Path) -> None:

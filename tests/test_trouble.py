@@ -4,10 +4,12 @@ written, and the next run goes on."""
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -27,8 +29,10 @@ from tests.support.program import (
     Home,
     by_hook,
     config,
+    free_port,
     page,
     table,
+    until,
 )
 from tests.support.web import Asked, Served, Site
 
@@ -126,6 +130,52 @@ def test_a_full_disk_is_one_line_and_the_next_look_goes_on(site: Vision, tmp_pat
         assert home.json("deliver")["sent"] >= 1
         digests = [one for one in hook.documents if one["type"] == "visionsvakt.digest"]
         assert len(digests) == 1
+        holds(home)
+
+
+def troubles(port: int) -> float:
+    """How much trouble a worker has met, by its own figures."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    (line,) = re.findall(r"^visionsvakt_troubles_total (\S+)$", text, re.M)
+    return float(line)
+
+
+@pytest.mark.slow
+def test_on_a_full_disk_a_worker_says_once_what_it_meets_at_each_tick(
+    site: Vision, tmp_path: Path
+) -> None:
+    with mounted(tmp_path / "disk", 2000) as disk, Hook() as hook:
+        port = free_port()
+        home = Home(
+            tmp_path,
+            config(
+                table("[database]", url="sqlite:///disk/historik.db"),
+                page("granvik", site.url("/p")),
+                page("hamnen", site.url("/h"), every="1s"),  # a tick a second
+                by_hook(hook.url("/hook")),
+                listen=f"127.0.0.1:{port}",
+            ),
+            {"HOOK_SECRET": SECRET},
+        )
+        home.run("check")
+        site.html = SECOND.html
+        assert home.json("check")["checks"][0]["outcome"] == "changed"
+        filler = fill(disk)
+        with home.started("run") as worker:
+            # It can't even become the worker: that is one line, and the end.
+            assert "disken är full" in worker.line("disken är full")
+            worker.wait()
+        filler.unlink()
+        with home.started("run") as worker:
+            until(lambda: any(one["type"] == "visionsvakt.digest" for one in hook.documents))
+            site.html = THIRD.html
+            filler = fill(disk)
+            worker.line("disken är full")
+            until(lambda: troubles(port) >= 5)
+            met = [one for one in worker.err if "disken är full" in one]
+            assert len(met) == len(set(met)), met
+            filler.unlink()
         holds(home)
 
 

@@ -24,7 +24,7 @@ from sqlalchemy.engine import Connection, Engine
 from monitor.errors import ConfigurationError, StoreBusy, StoreError
 from snapshots import ledger
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest migration; a test holds it equal to what is in migrations/versions."""
 BUSY_TIMEOUT_SECONDS: Final = 10.0
 """How long a write waits for another program that writes."""

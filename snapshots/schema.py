@@ -141,6 +141,7 @@ messages = sa.Table(
     sa.Column("channel", sa.Text, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("payload", sa.JSON, nullable=False, comment="a frozen copy of everything told"),
+    sa.Index("ix_messages_kind", "kind", "subscription", "created_at"),
     comment="what was told, whole",
 )
 
@@ -385,7 +386,12 @@ tellings = sa.Table(
     sa.Column("held_until", Moment, comment="waits for sibling pages at most until then"),
     sa.Column("message", sa.Text, comment="the message that claimed it; null: waits"),
     sa.UniqueConstraint("subscription", "change", "cause", name="uq_tellings_once"),
-    sa.Index("ix_tellings_waiting", "subscription", "message"),
+    sa.Index(
+        "ix_tellings_waiting",
+        "subscription",
+        sqlite_where=sa.text("message IS NULL"),
+        postgresql_where=sa.text("message IS NULL"),
+    ),
     comment="what is to be told to whom: frozen copies, claimed by digests one by one",
 )
 

@@ -15,7 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -36,6 +36,7 @@ from monitor.step import State, step
 from notifications.channels import ChannelDown, Letterhead
 from notifications.email import EmailChannel
 from notifications.incidents import mend_of
+from pipeline import canary
 from pipeline.upkeep import last_copy
 from pipeline.watched import Watched
 from presentation.language import Language
@@ -123,6 +124,7 @@ class Examination:
         yield from self._database()
         yield from self._disk()
         yield from self._backups()
+        yield self._canary()
         visits = self._visits()
         yield from self._clock([one.clock_off_seconds for one in visits])
         yield from self._proxy_and_ca()
@@ -134,10 +136,15 @@ class Examination:
     # --- saying it ------------------------------------------------------------------------------
 
     def said(
-        self, part: str, level: Level, code: str, *, subject: str = "", **values: Any
+        self, part: str, level: Level, code: str, *, subject: str = "", by: str = "", **values: Any
     ) -> Finding:
-        """A finding in our own words; its mend stands under the same code."""
-        text = self.words.say(f"doctor.{code}", **values)
+        """A finding in our own words; its mend stands under the same code. `by`: the value that is
+        a number the words depend on."""
+        if by:
+            others = {name: value for name, value in values.items() if name != "number"}
+            text = self.words.count(f"doctor.{code}", values[by], **others)
+        else:
+            text = self.words.say(f"doctor.{code}", **values)
         mends = self.words.texts["doctor"]["mends"]
         mend = str(mends[code]).format(**values) if level != "ok" and code in mends else ""
         shown = {name: value for name, value in values.items() if not isinstance(value, Path)}
@@ -160,14 +167,17 @@ class Examination:
         settings = self.settings
         if not settings.pages:
             return self.said("configuration", "warning", "no_pages", path=settings.path)
-        return self.said(
-            "configuration",
-            "ok",
-            "configured",
-            path=settings.path,
-            pages=len(settings.pages),
-            subscriptions=len(settings.subscriptions),
-        )
+        numbers = {"pages": len(settings.pages), "subscriptions": len(settings.subscriptions)}
+        told = {name: self.words.count(f"doctor.{name}", many) for name, many in numbers.items()}
+        finding = self.said("configuration", "ok", "configured", path=settings.path, **told)
+        return replace(finding, facts=numbers)
+
+    def _canary(self) -> Finding:
+        """The whole chain, on an invented page: where that fails something is wrong with us."""
+        trouble = canary.trouble(now)
+        if trouble is not None:
+            return self.failed("canary", "canary", trouble)
+        return self.said("canary", "ok", "canary_well")
 
     def _audience(self) -> Iterator[Finding]:
         """Who is told, and whether by more than one road."""
@@ -285,7 +295,7 @@ class Examination:
             at = self.words.time(last, self.settings.zone)
             yield self.said("clock", "trouble", "clock_behind", at=at)
         elif jumped:
-            yield self.said("clock", "warning", "clock_jumped", times=jumped)
+            yield self.said("clock", "warning", "clock_jumped", by="times", times=jumped)
 
     def _proxy_and_ca(self) -> Iterator[Finding]:
         fetch = self.settings.fetch
@@ -428,7 +438,8 @@ class Examination:
             why = " ".join(reason.text for reason in reasons)
             finding = self.said("page", "trouble", "page_suspect", why=why, **shared)
         else:
-            finding = self.said("page", "ok", "page_well", number=total, said=said, **shared)
+            shown = {"by": "number", "number": total, "said": said, **shared}
+            finding = self.said("page", "ok", "page_well", **shown)
         if fetched.moved_to:
             finding = self.said("page", "warning", "page_moved", to=fetched.moved_to, **shared)
         return Visited(finding, _clock_off(fetched.hops))

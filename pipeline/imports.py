@@ -188,11 +188,16 @@ def import_editions(
         record()
     with database.write() as conn:
         watch.lock(conn, page.key)
-        waiting_before = history.waiting(conn, page.key)
+        waited = _waiting(conn, page)
         result = derive(conn, page)
         tell(conn, result)
-        quarantined = len(history.waiting(conn, page.key)) - len(waiting_before)
-    return Imported(imported, duplicates, max(0, quarantined), result.snapshots, result)
+        quarantined = len(_waiting(conn, page) - waited)
+    return Imported(imported, duplicates, quarantined, result.snapshots, result)
+
+
+def _waiting(conn: Connection, page: Watched) -> set[str]:
+    """The captures of a page that wait for a person."""
+    return {one.capture for one in history.waiting(conn, page.key)}
 
 
 def _capture_of(page: Watched, edition: Edition) -> facts.NewCapture:

@@ -126,6 +126,19 @@ class Language:
             return f"{self.time(after, zone)}–{self.clock(before, zone)}"
         return self.say("between", after=self.time(after, zone), before=self.time(before, zone))
 
+    def lasting(self, minutes: float) -> str:
+        """How long something took, no finer than anybody wants to know: «61 minuter», «7 timmar
+        30 minuter», «313 dygn 9 timmar»."""
+        whole = round(minutes)
+        if whole < _MINUTES_SAID:
+            return self.count("lasting.minutes", whole)
+        if whole < _HOURS_SAID * 60:
+            big, (number, rest), small = "hours", divmod(whole, 60), "minutes"
+        else:
+            big, (number, rest), small = "days", divmod(round(whole / 60), 24), "hours"
+        said = self.count(f"lasting.{big}", number)
+        return f"{said} {self.count(f'lasting.{small}', rest)}" if rest else said
+
     def joined(self, parts: Sequence[str]) -> str:
         """«a, b och c»."""
         if len(parts) < 2:
@@ -143,6 +156,9 @@ class Language:
         return found
 
 
+_MINUTES_SAID: Final = 120
+_HOURS_SAID: Final = 48
+"""From so many on, the next unit is said."""
 _NAMED: Final = re.compile(r"([^\s«]+: )(.+)", re.DOTALL)
 """A name before a sentence: a page's id, a subscription's, a server."""
 _FACT: Final = re.compile(

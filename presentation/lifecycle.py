@@ -11,7 +11,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from presentation.language import Language
-from presentation.terminal import local
+from presentation.terminal import between, local
 
 STALLED_DAYS = 180
 """An initiative nothing about which changed for so long has stalled."""
@@ -36,13 +36,14 @@ def lifecycle_lines(life: Document, words: Language, zone: tzinfo) -> Iterator[s
 def _began(status: Document, words: Language, zone: tzinfo) -> str:
     if status["from_after"] is None:
         return words.say("lifecycle.stood_already", at=local(status["from"], zone))
-    return words.say("lifecycle.began", when=_between(status, "from", words, zone))
+    when = between(status["from_after"], status["from"], zone, words)
+    return words.say("lifecycle.began", when=when)
 
 
 def _ended(status: Document, words: Language, zone: tzinfo) -> str:
     if status["to"] is None:
         return words.say("lifecycle.stands")
-    when = _between(status, "to", words, zone)
+    when = between(status["to_after"], status["to"], zone, words)
     least = _days(status["from"], status["to_after"] or status["to"])
     if status["from_after"] is None:
         length = words.say("lifecycle.at_least", days=words.count("lifecycle.days", least))
@@ -50,13 +51,6 @@ def _ended(status: Document, words: Language, zone: tzinfo) -> str:
         most = _days(status["from_after"], status["to"]) + 1
         length = words.say("lifecycle.from_to", least=least, most=most)
     return words.say("lifecycle.ended", when=when, length=length)
-
-
-def _between(status: Document, end: str, words: Language, zone: tzinfo) -> str:
-    after, before = status[f"{end}_after"], local(status[end], zone)
-    if after is None:
-        return words.say("latest", before=before)
-    return words.say("between", after=local(after, zone), before=before)
 
 
 def _days(start: str, end: str) -> int:

@@ -134,7 +134,7 @@ def coverage_lines(coverage: Document, words: Language, zone: tzinfo) -> Iterato
         yield words.say("reports.never_seen")
         return
     start, end = (local(coverage["longest_gap"][side], zone) for side in ("from", "to"))
-    yield words.say("reports.gap", minutes=f"{gap:.0f}", start=start, end=end)
+    yield words.say("reports.gap", lasting=words.lasting(gap), start=start, end=end)
 
 
 def quarantine_lines(waiting: Sequence[Document], words: Language, zone: tzinfo) -> Iterator[str]:

@@ -81,9 +81,12 @@ def check_lines(check: Document, words: Language, zone: tzinfo) -> Iterator[str]
 
 
 def between(after: str | None, before: str | None, zone: tzinfo, words: Language) -> str:
-    """The interval in which something happened, in local time: never a false exact time."""
+    """The interval in which something happened, in local time: never a false exact time, but where
+    both looks were in one minute, that minute."""
     if after is None:
         return words.say("latest", before=local(before, zone))
+    if local(after, zone) == local(before, zone):
+        return local(before, zone)
     return words.say("between", after=local(after, zone), before=local(before, zone))
 
 

@@ -16,6 +16,7 @@ from tests.support.program import (
     FOURTH,
     SECOND,
     THIRD,
+    Edition,
     Home,
     config,
     page,
@@ -390,6 +391,27 @@ def test_what_cannot_be_trusted_is_counted_and_told(tmp_path: Path) -> None:
     shown = home.json("quarantine", "show", capture["id"])
     assert shown["captured_at"] == capture["captured_at"]
     assert shown["reasons"] == capture["reasons"]
+
+
+def test_what_an_import_puts_in_quarantine_is_counted_whatever_it_releases(tmp_path: Path) -> None:
+    home = Home(tmp_path, config(page("granvik", URL)))
+    other = Edition(
+        ongoing=tuple((f"Ny insats {name}", f"Helt annat om {name}.") for name in "abcdef"),
+        developing=tuple((f"Nytt försök {name}", f"Vi provar {name}.") for name in "ghijkl"),
+        partnership=(("Nya skogsrådet", "Vi planterar ekar."),),
+    )
+    folder = tmp_path / "utgåvor"
+    folder.mkdir()
+    (folder / "20261101T060000Z.html").write_bytes(FIRST.html)
+    (folder / "20261102T060000Z.html").write_bytes(other.html)
+    assert home.json("import", "granvik", "utgåvor", code=1)["quarantined"] == 1
+    (first,) = home.json("quarantine", "list")["captures"]
+    for day in (3, 4, 5):
+        (folder / f"2026110{day}T060000Z.html").write_bytes(other.html + b"<!-- %d -->" % day)
+    (folder / "20261106T060000Z.html").write_bytes(ERROR_PAGE)
+    assert home.json("import", "granvik", "utgåvor", code=1)["quarantined"] == 1
+    (second,) = home.json("quarantine", "list")["captures"]
+    assert first["id"] != second["id"]
 
 
 # ----------------------------------------------------------------------------------------- rebuild

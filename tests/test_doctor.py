@@ -97,6 +97,8 @@ def test_all_that_is_well_is_said_on_one_screen_and_nothing_is_stored_or_sent(
     assert len(lines) <= 24
     assert any(line.startswith("ok") and "6 insatser" in line for line in lines)
     assert any("Det här gör vi nu: 3" in line for line in lines)
+    assert any(line.startswith("ok") and line.split()[1] == "självprov" for line in lines)
+    assert any("visionsvakt.toml: 1 sida, " in line for line in lines)
     assert before == (home.json("coverage", "granvik")["looks"], home.json("deliveries", "list"))
     assert (post.mails, hook.log) == ([], [])
 

@@ -487,7 +487,7 @@ class Page:
             box = is_box(block.text) and not self._is_units_box(block.text, parts)
             elsewhere = block.bare and _leads_elsewhere(block)
             if box or elsewhere or self._is_caption(block) or _is_plain_button(block):
-                return (*found.units[:-1], replace(last, after=last.after[:index]))
+                return (*found.units[:-1], last._replace(after=last.after[:index]))
         return found.units
 
     def _is_units_box(self, text: str, parts: Sequence[_Part]) -> bool:
@@ -523,7 +523,7 @@ class Page:
             if not leads_nowhere(link.href):
                 links.append(_link(link, place))
         for number in unit.before:
-            links.extend(_link(link, place) for link in self.blocks[number].links)
+            links.extend([_link(link, place) for link in self.blocks[number].links])
         for number in unit.after:
             content = self.blocks[number]
             if not content.bare:

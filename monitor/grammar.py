@@ -53,8 +53,7 @@ class Pattern(NamedTuple):
     """Only the end of the look tells: tags that were never closed nest each unit in the last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """One initiative's blocks, by number. `lead`: the title is only the block's first words."""
 
     title: int
@@ -416,22 +415,20 @@ def _cut(
             reach = _reach(span, titles)
     quiet = span.quiet
     units = []
-    taken = set(titles)
     for k, title in enumerate(titles):
         after, front = reach.inside[k], reach.before[k]
         if flat:
             after = after + reach.beside[k]
         silent: tuple[int, ...] = ()
         if quiet:
-            silent = tuple(n for n in (*front, *after) if n in quiet)
+            silent = tuple([n for n in (*front, *after) if n in quiet])
             if silent:
                 after = [n for n in after if n not in quiet]
                 front = [n for n in front if n not in quiet]
         lead = _takes_lead(span.blocks[title], pattern)
         units.append(Unit(title, lead, tuple(front), tuple(after), silent))
-        taken.update(after)
-        taken.update(front)
-    left = tuple(n for n in range(span.first, span.end) if n not in taken and n not in span.quiet)
+    taken = {*titles, *quiet}.union(*[(*unit.before, *unit.after) for unit in units])
+    left = tuple([n for n in range(span.first, span.end) if n not in taken])
     cost = _cost(span, units, reach.depths, left, pattern, learned)
     return Parse(pattern, flat, tuple(units), left, cost)
 
@@ -653,6 +650,7 @@ def _is_marked(look: str) -> bool:
     return bool(tags) and (tags[-1] in _BOLD or not _MARKED.isdisjoint(tags))
 
 
+@lru_cache(maxsize=512)
 def _is_bold(look: str) -> bool:
     return look.rsplit("/", 1)[-1] in _BOLD
 

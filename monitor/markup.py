@@ -40,6 +40,15 @@ class Markup(NamedTuple):
     tags: list[str]
     texts: list[str]
 
+    def next_end(self, first: int, name: str) -> int | None:
+        """Where the element opened at `first` is closed; None where it holds another of its name,
+        which takes `ends` to tell."""
+        try:
+            end = self.tags.index(f"/{name}", first)
+        except ValueError:
+            return None
+        return None if any(tag.startswith(name) for tag in self.tags[first + 1 : end]) else end
+
     def ends(self, name: str) -> dict[int, int]:
         """Where each element of a name is closed, by where it is opened."""
         found: dict[int, int] = {}

@@ -714,6 +714,9 @@ class _Walk:
 
     def end_of(self, at: int, name: str) -> int:
         """The tag that closes the element opened at `at`."""
+        end = self.markup.next_end(at, name)
+        if end is not None:
+            return end
         if name not in self.ends:
             self.ends[name] = self.markup.ends(name)
         return self.ends[name].get(at, len(self.shapes))

@@ -170,7 +170,7 @@ def recall(passage: Passage, place: int, low: int, elements: Elements, blocks: l
     elements.written += written
     elements.parents.append(place)
     elements.parents += [parent + shift for parent in parents]
-    for text, inner, depth, rise, *rest in known:
-        blocks.append(_new(Block, (text, inner + shift, depth, rise, *rest)))
     if known:
-        blocks[-len(known)] = blocks[-len(known)]._replace(rise=low)
+        first = len(blocks)
+        blocks += [_new(Block, (block[0], block[1] + shift, *block[2:])) for block in known]
+        blocks[first] = blocks[first]._replace(rise=low)

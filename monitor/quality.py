@@ -396,9 +396,8 @@ def _structure(reading: Reading, profile: Profile, facts: PageFacts) -> list[Rea
     sentences = sum(is_long_sentence(item.title) for item in reading.initiatives)
     if sentences >= 2 and sentences > 0.5 * count:
         reasons.append(Reason("titles_unlike", f"{sentences} av {count} rubriker är hela stycken."))
-    claimed = figures(reading)
-    rest = claimed.unclaimed_characters
-    if count and rest > 300 and rest > 0.5 * claimed.characters:
+    rest = sum(map(len, reading.unclaimed))
+    if count and rest > 300 and rest > 0.5 * figures(reading).characters:
         reasons.append(
             Reason(
                 "unclaimed_text",
@@ -406,17 +405,21 @@ def _structure(reading: Reading, profile: Profile, facts: PageFacts) -> list[Rea
                 str(rest),
             )
         )
-    seen: dict[tuple[str, str, str | None], int] = {}
-    for item in reading.initiatives:
-        key = (item.title, item.description, item.status)
-        seen[key] = seen.get(key, 0) + 1
-    twice = sum(times - 1 for times in seen.values())
-    titles = Counter(item.title for item in reading.initiatives)
-    most = max(titles.values(), default=0)
-    if most >= SAME_TITLE_AT_LEAST and most > 0.5 * count:
-        twice = max(twice, most - 1)
+    twice = _repeated(reading.initiatives)
     if twice >= 3 and twice >= 0.3 * count:
         reasons.append(
             Reason("repeated", f"{twice} insatser står två gånger på sidan.", str(twice))
         )
     return reasons
+
+
+def _repeated(initiatives: Sequence[Initiative]) -> int:
+    """How many stand there a second time, or under a title that most of the others have, too."""
+    count = len(initiatives)
+    titles = Counter([item.title for item in initiatives])
+    if len(titles) == count:
+        return 0
+    keys = {(item.title, item.description, item.status) for item in initiatives}
+    most = max(titles.values())
+    many = most >= SAME_TITLE_AT_LEAST and most > 0.5 * count
+    return max(count - len(keys), most - 1 if many else 0)

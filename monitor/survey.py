@@ -7,7 +7,7 @@ blocks: those that are content of nothing (markers, icons' names, column heading
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -32,6 +32,7 @@ from monitor.text import heading_key
 
 _LONGEST_LABEL = 120
 _LONGEST_LABELLED = 300
+_MOST_PLAIN = 5_000
 _MOST_SECTIONS = 200
 _STATUS_WORDS: Mapping[str, tuple[str, ...]] = {
     "ongoing": (
@@ -101,6 +102,7 @@ class Vocabulary:
         keys = {*self.statuses, *self.stops}
         self.longest = max((len(key) for key in keys), default=0) + 12
         self.beginnings = frozenset(key[:2] for key in keys)
+        self.plain = _Plain(self.beginnings | {word[:2] for word in LABEL_WORDS})
 
     def key(self, text: str, low: str) -> str:
         """The key of a text that could be one of ours, else "": most texts stop here cheaply."""
@@ -108,6 +110,28 @@ class Vocabulary:
         if begin in self.beginnings or not begin.isalnum():
             return heading_key(text) if len(text) <= self.longest else ""
         return ""
+
+
+class _Plain(dict[str, bool]):
+    """Whether a text is by itself nothing that is looked for: no word of the profile, no label,
+    marker, icon's name or column's name. The latest answers are remembered."""
+
+    def __init__(self, beginnings: Set[str]) -> None:
+        self.beginnings = beginnings
+
+    def __missing__(self, text: str) -> bool:
+        if len(self) >= _MOST_PLAIN:
+            self.clear()
+        low = text.lower()
+        begin = low[:2]
+        answer = self[text] = (
+            len(text) > 8
+            and begin.isalnum()
+            and begin not in self.beginnings
+            and not is_icon(text)
+            and low.rstrip(" :") not in COLUMN_WORDS
+        )
+        return answer
 
 
 @lru_cache(maxsize=64)
@@ -142,16 +166,20 @@ class _Surveyor:
         self.look_over(vocabulary_of(profile))
 
     def look_over(self, words: Vocabulary) -> None:
-        blocks = self.blocks
+        blocks, plain = self.blocks, words.plain
         waiting = -1
         for number in range(self.outline.start, len(blocks)):
-            text = blocks[number][0]
             block = blocks[number]
+            text, _, _, _, look, level, _, bare, lead, tail, _, head = block
             if len(text) > _LONGEST_LABEL:
                 waiting = -1
-                if len(text) <= _LONGEST_LABELLED and (block.lead or block.tail) is not None:
+                if len(text) <= _LONGEST_LABELLED and (lead or tail) is not None:
                     self.meet_parts(number, block, words)
                 continue
+            if waiting < 0 and plain[text] and level != 1:
+                special = bare or head or (lead or tail) is not None or "/button" in look
+                if not special:
+                    continue
             low = text.lower()
             if block.level == 1:
                 self.titles.append(number)

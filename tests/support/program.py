@@ -119,10 +119,13 @@ class Home:
         return done.err.strip()
 
     @contextlib.contextmanager
-    def started(self, *words: str, **environment: str) -> Iterator[Running]:
-        """A command under way; killed at the end where it still runs."""
+    def started(
+        self, *words: str, within: Sequence[str] = (), **environment: str
+    ) -> Iterator[Running]:
+        """A command under way; killed at the end where it still runs. `within`: the words before
+        it, of a program that runs it in a place of its own."""
         process = subprocess.Popen(
-            [PROGRAM, *words],
+            [*within, PROGRAM, *words],
             cwd=self.folder,
             env=self._environment(environment),
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,81 @@
+"""A killed worker is followed: by a container started again at once, by another machine when its
+lease has run out; one that lives is left alone. Real processes, in namespaces of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.program import FIRST, Home, config, page
+from tests.support.web import Asked, Served, Site
+from worker.lease import LEASE_SECONDS
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux namespaces"),
+]
+WORKS = "granvik: "
+"""Stands in the line of a look, and in no other."""
+
+
+def container(name: str, boot: Path | None = None) -> list[str]:
+    """What runs a program as a container does: its own process numbers and host name. `boot`: a
+    file that says which boot of which machine it is on, where that is another."""
+    enter = f'hostname {name}; exec "$@"'
+    if boot is not None:
+        enter = f"mount --bind {boot} /proc/sys/kernel/random/boot_id; {enter}"
+    space = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--uts"]
+    return [*space, "sh", "-ec", enter, "sh"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    here = subprocess.run([*container("prov"), "true"], capture_output=True, check=False)
+    if here.returncode:
+        pytest.skip("namespaces of its own can be had by root only")
+
+    def serve(asked: Asked) -> Served:
+        return Served(FIRST.html) if asked.path == "/p" else Served(b"", 404)
+
+    with Site(serve) as site:
+        yield Home(tmp_path, config(page("granvik", site.url("/p"), every="1s")))
+
+
+def test_a_container_started_again_after_a_kill_works_at_once(home: Home) -> None:
+    with home.started("run", within=container("forsta")) as first:
+        first.line(WORKS)
+        first.kill()
+    with home.started("run", within=container("andra")) as second:
+        second.line(WORKS, LEASE_SECONDS / 2)  # long before the lease has run out
+        assert home.json("verify")["ok"]
+
+
+def test_another_machine_waits_until_the_lease_of_a_killed_one_has_run_out(
+    home: Home, tmp_path: Path
+) -> None:
+    boot = tmp_path / "boot_id"
+    boot.write_text("0f0f0f0f-0000-4000-8000-000000000000\n")
+    with home.started("run", within=container("forsta")) as first:
+        first.line(WORKS)
+        first.kill()
+    looks = home.json("coverage", "granvik")["looks"]
+    with home.started("run", within=container("annan", boot)) as second:
+        second.line(WORKS, LEASE_SECONDS + 15)
+        assert not any("redan igång" in line for line in second.err)
+    assert home.json("coverage", "granvik")["looks"] > looks
+
+
+def test_a_worker_that_lives_elsewhere_is_left_alone(home: Home, tmp_path: Path) -> None:
+    boot = tmp_path / "boot_id"
+    boot.write_text("0f0f0f0f-0000-4000-8000-000000000000\n")
+    with home.started("run", within=container("forsta")) as first:
+        first.line(WORKS)
+        with home.started("run", within=container("annan", boot)) as second:
+            assert "på annat håll" in second.line("redan igång", LEASE_SECONDS)
+            assert second.wait() == 2
+            assert not any(WORKS in line for line in second.err)
+        first.lines(WORKS, len([one for one in first.err if WORKS in one]) + 1)

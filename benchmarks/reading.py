@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from selectolax.lexbor import LexborHTMLParser
 
-from monitor import passages
+from monitor import passages, shapes
 from monitor.extract import extract, reading_of
 from monitor.model import Profile, Source
 from monitor.profile import BUILTIN
@@ -44,6 +44,7 @@ def forget() -> None:
     """Everything the reader remembers of pages: the next one is read as if it were the first."""
     reading_of.cache_clear()
     passages.forget()
+    shapes.forget()
     same_key.cache_clear()
     vocabulary_of.cache_clear()
 

@@ -665,20 +665,24 @@ def _spans_rows(span: Span, unit: Unit, depth: int) -> bool:
 
 def _row_around(span: Span, number: int) -> int:
     """The innermost list item or table row around a block that the section itself opened, or -1."""
-    path = span.elements.path(span.blocks[number].place)
-    for element in reversed(path[span.rises[span.first] :]):
-        if span.elements.tags[element] in ("li", "tr"):
+    block, elements = span.blocks[number], span.elements
+    element = block.place
+    for _ in range(block.depth - span.rises[span.first]):
+        if elements.tags[element] in ("li", "tr"):
             return element
+        element = elements.parents[element]
     return -1
 
 
 def _row_below(span: Span, number: int, depth: int) -> int | None:
     """How deep the outermost item or row around a block stands, below its unit's element."""
-    block = span.blocks[number]
-    if block.depth <= depth + 1:
-        return None
-    path, tags = span.elements.path(block.place), span.elements.tags
-    return next((n for n in range(depth + 1, len(path)) if tags[path[n]] in _ROWS), None)
+    block, elements = span.blocks[number], span.elements
+    found, element = None, block.place
+    for at in range(block.depth - 1, depth, -1):
+        if elements.tags[element] in _ROWS:
+            found = at
+        element = elements.parents[element]
+    return found
 
 
 def _looseness(span: Span, count: int, left: Sequence[int]) -> float:

@@ -62,6 +62,8 @@ def compare(
         if pair is None:
             certainty = _alone(doubts_new.get(index, 0.0))
             found.append(Difference(("added",), None, item, None, index, certainty))
+        elif pair.same:
+            continue
         elif pair.restored:
             before = departed[pair.old]
             found.append(Difference(("restored",), before, item, pair.old, index, pair.certainty))

@@ -7,7 +7,7 @@ texts; where it stands or how it is written («tre miljoner kronor», «3 mkr»)
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
 
@@ -40,7 +40,10 @@ _MONTHS = {
     for name in names.split()
 }
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
-_ISO_DATE = re.compile(r"\b((?:19|20)\d\d)-(\d\d)-(\d\d)\b")
+# A year's digits come first, what stands before them is looked at after: the search then goes from
+# one 1 or 2 to the next instead of from letter to letter.
+_FOUR = r"((?:19|20)\d\d)(?<!\w\d{4})"
+_ISO_DATE = re.compile(rf"{_FOUR}-(\d\d)-(\d\d)\b")
 _DAY_MONTH = re.compile(
     rf"\b(\d{{1,2}})(?:\s?:?(?:e|a|st|nd|rd|th))?\s+(?:of\s+)?({_MONTH})\b(?:\s+((?:19|20)\d\d)\b)?"
 )
@@ -52,13 +55,15 @@ _MONTH_ALONE = re.compile(
 _ENGLISH_MAY = re.compile(r"\bmay\b(?!\s+\d)")
 _SEASONS = "våren sommaren hösten vintern spring summer autumn winter".split()
 _SEASON = re.compile(rf"\b({'|'.join(_SEASONS)})\b")
+_WEEK_MARKS = ("vecka", "week", "v.")
 _WEEK = re.compile(r"\b(?:vecka|week)\s+\d{1,2}\b|\bv\.\s?\d{1,2}\b")
+_QUARTER_MARKS = ("q", "kvartal")
 _QUARTER = re.compile(r"\b(?:kvartal|quarter)\s+[1-4]\b|\bq[1-4]\b")
 _CLOCK = re.compile(r"\bkl\.?\s?\d{1,2}(?:[.:]\d\d)?\b|\b\d{1,2}:\d\d\b")
 _DIGIT = re.compile(r"\d")
 _TOKEN = re.compile(r"\w+")
-_YEAR_SPAN = re.compile(r"\b((?:19|20)\d\d)\s?[-/]\s?(\d\d)\b")
-_YEAR = re.compile(r"\b(?:19|20)\d\d\b(?!\s?(?:kr\b|kronor|mkr|tkr|kvm|kwh|mwh|personer|st\b))")
+_YEAR_SPAN = re.compile(rf"{_FOUR}\s?[-/]\s?(\d\d)\b")
+_YEAR = re.compile(rf"{_FOUR}\b(?!\s?(?:kr\b|kronor|mkr|tkr|kvm|kwh|mwh|personer|st\b))")
 
 _NUMBER_WORDS = {
     word: value
@@ -177,9 +182,10 @@ def signals(old_description: str, new_description: str, language: str = "sv") ->
         found.add("date")
     if _amounts(old_rest, old_words) != _amounts(new_rest, new_words):
         found.add("amount")
-    if _commitments(old, language) != _commitments(new, language):
+    before, after = _WORD.findall(old), _WORD.findall(new)
+    if _commitments(before, language) != _commitments(after, language):
         found.add("commitment")
-    if not found and _is_typo(old, new):
+    if not found and _is_typo(before, after):
         found.add("typo")
     return tuple(signal for signal in SIGNALS if signal in found)
 
@@ -209,13 +215,17 @@ def _dates(text: str, words: set[str]) -> tuple[set[_Date], str]:
         text = _MONTH_DAY.sub(lambda m: keep("day", m[3], _MONTHS[m[1]], int(m[2])), text)
         text = _ENGLISH_MAY.sub(" ", text)
         text = _MONTH_ALONE.sub(lambda m: keep("month", None, _MONTHS[m[1]], 0), text)
-    if has_figures:
+    if has_figures and "/" in text:
         text = _SLASH_DATE.sub(lambda m: keep("day", None, int(m[2]), int(m[1])), text)
     if not words.isdisjoint(_SEASONS):
         text = _SEASON.sub(named("season"), text)
     if has_figures:
-        for kind, pattern in (("week", _WEEK), ("quarter", _QUARTER), ("time", _CLOCK)):
-            text = pattern.sub(named(kind), text)
+        if any(mark in text for mark in _WEEK_MARKS):
+            text = _WEEK.sub(named("week"), text)
+        if any(mark in text for mark in _QUARTER_MARKS):
+            text = _QUARTER.sub(named("quarter"), text)
+        if ":" in text or "kl" in text:
+            text = _CLOCK.sub(named("time"), text)
     return found, text
 
 
@@ -260,8 +270,7 @@ def _value(figure: str) -> float:
     return float(figure.replace(",", "."))
 
 
-def _commitments(text: str, language: str) -> set[str]:
-    words = _WORD.findall(text)
+def _commitments(words: Sequence[str], language: str) -> set[str]:
     found = _commitment_words(language).intersection(words)
     if "kommer" in words and _WILL in pairwise(words):
         found |= _commitment_words(language) & {"-".join(_WILL)}
@@ -276,9 +285,8 @@ def _commitment_words(language: str) -> frozenset[str]:
     return frozenset(word for line in lists for word in line.split())
 
 
-def _is_typo(old: str, new: str) -> bool:
+def _is_typo(before: list[str], after: list[str]) -> bool:
     """Letters slipped within words, or a word was written twice or apart; nothing else changed."""
-    before, after = _WORD.findall(old), _WORD.findall(new)
     if before == after:
         return True  # punctuation alone
     if "".join(before) == "".join(after):

@@ -12,6 +12,8 @@ from monitor.model import Link
 from monitor.text import same, same_key
 
 _PAGE = re.compile(r"\.(\d{1,2}\.[0-9a-f]{8,})(?:\.html?)?$", re.IGNORECASE)
+_USUAL = re.compile(r"https?://([a-z0-9.-]+)/[A-Za-z0-9/_-]*\.(\d{1,2}\.[0-9a-f]{8,})\.html")
+"""A page's address with nothing odd about it, whole: nearly all are."""
 _SESSION = re.compile(r";jsessionid=[^/?#;]*", re.IGNORECASE)
 _STAMP = re.compile(r"/(download|images)/(\d+\.[0-9a-f]+)/\d{10,}(?=/)", re.IGNORECASE)
 _NOISE = frozenset({"state", "jsessionid"})
@@ -26,6 +28,8 @@ def address_key(href: str) -> str:
     folders above it change freely. Session ids, `sv.*` and `state` parameters and the millisecond
     stamps in `/download/` and `/images/` are dropped; http and https are one.
     """
+    if usual := _USUAL.fullmatch(href):
+        return f"//{usual[1]}/{usual[2]}"
     try:
         parts = urlsplit(href.strip())
     except ValueError:
@@ -44,9 +48,13 @@ def address_key(href: str) -> str:
 
 
 def _without_noise(query: str) -> str:
+    if "%" in query or "+" in query:
+        fields = parse_qsl(query, keep_blank_values=True)
+    else:  # nothing to unquote: the same, sooner
+        fields = [(one.partition("=")[0], one.partition("=")[2]) for one in query.split("&") if one]
     return "&".join(
         f"{name}={value}"
-        for name, value in parse_qsl(query, keep_blank_values=True)
+        for name, value in fields
         if not name.lower().startswith("sv.") and name.lower() not in _NOISE
     )
 

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from rapidfuzz import fuzz
 
@@ -53,10 +54,8 @@ class Vocabulary:
     """How much each word says: near 0 for what stands everywhere, 1 for what stands once."""
 
     def __init__(self, page: Sequence[Initiative], wanted: set[str]) -> None:
-        once_each: list[str] = []
-        for item in page:
-            once_each += wanted & rough_words(item.title, item.description)
-        seen = Counter(once_each)
+        once_each = [rough_words(item.title, item.description) for item in page]
+        seen = Counter(chain.from_iterable(once_each))
         size = max(len(page), _SMALL_PAGE) + 1
         scale = math.log(size)
         self._weights = {}
@@ -94,14 +93,27 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
+_ROUGH = bytes(
+    ord(" ") if glyph.isspace() or glyph in ".," else ord(glyph.lower())
+    for glyph in map(chr, range(256))
+)
+"""Of each Latin-1 glyph: folded, or a blank where words end."""
+
+
 @lru_cache(maxsize=1024)
 def rough_words(title: str, description: str) -> frozenset[str]:
-    """The words of an initiative, near enough to count by, in a fifth of the time.
+    """The words of an initiative, near enough to count by, in a tenth of the time.
 
     The latest are remembered (4.5 KB each): nearly all of a page's are those of the look before.
     """
-    text = f"{title} {description}".casefold()
-    return frozenset(text.replace(".", " ").replace(",", " ").split())
+    text = f"{title} {description}"
+    try:
+        folded = text.encode("latin-1").translate(_ROUGH).decode("latin-1")
+    except UnicodeEncodeError:
+        folded = text.casefold().replace(".", " ").replace(",", " ")
+    if "ß" in folded or "µ" in folded:  # the two that casefold writes otherwise
+        folded = folded.casefold()
+    return frozenset(folded.split())
 
 
 def faces(items: Sequence[Initiative], page: Sequence[Initiative]) -> list[Face]:
@@ -214,10 +226,11 @@ def _surplus(one: Face, other: Face) -> set[str]:
 
 def shared_addresses(page: Sequence[Initiative]) -> frozenset[str]:
     """Addresses that three or more initiatives of a page lead to: they tell nobody apart."""
-    count: Counter[str] = Counter()
+    once_each: list[str] = []
     for item in page:
-        count.update({address_key(link.href) for link in item.links if link.href})
-    return frozenset(address for address, number in count.items() if number > 2)
+        if item.links:
+            once_each += {address_key(link.href) for link in item.links if link.href}
+    return frozenset(address for address, number in Counter(once_each).items() if number > 2)
 
 
 def plausible(left: Sequence[Face], right: Sequence[Face]) -> list[tuple[int, int]]:

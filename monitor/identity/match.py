@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from rapidfuzz import fuzz
 from rapidfuzz.process import extract
@@ -38,12 +38,12 @@ from monitor.model import Initiative
 from monitor.text import heading_key, same_key
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """`old` and `new` (indexes) are one initiative. Where `restored`, `old` indexes `departed`.
 
     `certainty` in 0..1; `score` the pair's own likelihood in 0..1, `runner_up` that of the best
-    other partner of either end (0: nobody came near).
+    other partner of either end (0: nobody came near). `same`: they are known to be equal to a
+    reader, so that there is nothing to compare.
     """
 
     old: int
@@ -52,6 +52,7 @@ class Pair:
     score: float
     runner_up: float
     restored: bool = False
+    same: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +224,9 @@ class _Matcher:
             self._take(left, right, _EXACT_CERTAINTY, "decided")
         for left, right in sorted(self._constraints.same_departed):
             self._take(left + size, right, _EXACT_CERTAINTY, "decided")
-        # Raw first: on most looks nearly everything is done by one dictionary.
-        self._by_key(
-            self._free_old, lambda item: (item.title, item.description, item.status), several=False
-        )
+        self._as_written()
         if self._free_new and self._free_old:
-            self._by_key(self._free_old, _whole_key, several=True)
+            self._by_key(self._free_old, _whole_key, several=True, same=True)
             self._by_key(self._free_old, _title_and_text, several=False)
             if len(self._free_old) * len(self._free_new) > _MANY_PAIRS:
                 # A page of hundreds edited through and through: sure signs first, for speed.
@@ -239,20 +237,43 @@ class _Matcher:
         if self._free_new and (self._free_old or self._free_departed):
             self._by_likeness()
 
-    def _take(self, left: int, right: int, certainty: float, by: str) -> None:
+    def _take(
+        self, left: int, right: int, certainty: float, by: str, *, same: bool = False
+    ) -> None:
         free = self._free_old if left < len(self._old) else self._free_departed
         if left in free and right in self._free_new:
-            self._keep(left, right, certainty, 1.0, 0.0)
+            self._keep(left, right, certainty, 1.0, 0.0, same)
             self._by[right] = by
 
     def _keep(
-        self, left: int, right: int, certainty: float, score: float, runner_up: float
+        self,
+        left: int,
+        right: int,
+        certainty: float,
+        score: float,
+        runner_up: float,
+        same: bool = False,
     ) -> None:
         restored = left >= len(self._old)
         del (self._free_departed if restored else self._free_old)[left]
         del self._free_new[right]
         index = left - len(self._old) if restored else left
-        self._pairs.append(Pair(index, right, certainty, score, runner_up, restored))
+        self._pairs.append(Pair(index, right, certainty, score, runner_up, restored, same))
+
+    def _as_written(self) -> None:
+        """Pair what is alone of its kind on either side, glyph for glyph but for its links.
+
+        On most looks this is nearly everything: it costs two dictionaries and no key.
+        """
+        yours = _alone_as_written(self._new, self._free_new)
+        for written, left in _alone_as_written(self._old, self._free_old).items():
+            right = yours.get(written)
+            if left is None or right is None or (left, right) in self._forbidden:
+                continue
+            # Equal but for the links: perhaps a double of it fits better.
+            if same_links(self._old[left].links, self._new[right].links):
+                self._keep(left, right, _EXACT_CERTAINTY, 1.0, 0.0, same=True)
+                self._by[right] = "exact"
 
     def _by_key(
         self,
@@ -260,9 +281,11 @@ class _Matcher:
         key: Callable[[Initiative], Hashable],
         *,
         several: bool,
+        same: bool = False,
     ) -> None:
         """Pair what has equal keys. `several`: equal keys mean equal things, any pairing is right;
-        else only a key that one free initiative has on either side tells anything."""
+        else only a key that one free initiative has on either side tells anything. `same`: equal
+        keys mean that a reader sees no difference."""
         mine = _groups(self._past, free, key)
         yours = _groups(self._new, self._free_new, key)
         for value, lefts in mine.items():
@@ -278,7 +301,7 @@ class _Matcher:
             ):
                 continue
             for left, right in pairs:
-                self._take(left, right, _EXACT_CERTAINTY, "exact")
+                self._take(left, right, _EXACT_CERTAINTY, "exact", same=same)
 
     def _come_back_unchanged(self) -> None:
         """What left and is back word for word, unless somebody still here fits as well."""
@@ -402,6 +425,18 @@ def _nearest(size: int, named: Mapping[int, int]) -> tuple[list[int], list[int]]
         after.append(last)
         last = named.get(index, last)
     return before, after[::-1]
+
+
+def _alone_as_written(
+    items: Sequence[Initiative], free: Iterable[int]
+) -> dict[tuple[str, str, str | None], int | None]:
+    """Title, text and status -> the only one of `free` that has them; None where several do."""
+    found: dict[tuple[str, str, str | None], int | None] = {}
+    for index in free:
+        item = items[index]
+        written = (item.title, item.description, item.status)
+        found[written] = None if written in found else index
+    return found
 
 
 def _groups(

@@ -486,7 +486,8 @@ class Page:
             block = self.blocks[number]
             box = is_box(block.text) and not self._is_units_box(block.text, parts)
             elsewhere = block.bare and _leads_elsewhere(block)
-            if box or elsewhere or self._is_caption(block) or _is_plain_button(block):
+            caption = self.outline.kind == "text" and is_picture(block.text)
+            if box or elsewhere or caption or _is_plain_button(block):
                 return (*found.units[:-1], last._replace(after=last.after[:index]))
         return found.units
 
@@ -526,6 +527,10 @@ class Page:
             links.extend([_link(link, place) for link in self.blocks[number].links])
         for number in unit.after:
             content = self.blocks[number]
+            if content.level and same_key(content.text) == same_key(title):
+                continue  # a dialog says it again
+            if "/figcaption" in content.look and is_picture(content.text):
+                continue
             if not content.bare:
                 text = content.text
                 if text[:1] in _BULLETS:
@@ -670,6 +675,8 @@ def _spaced(block: Block) -> str:
 
 def _is_plain_button(block: Block) -> bool:
     """Whether a block works the page: a button that opens nothing on it."""
+    if block.level and not is_control(block.text):
+        return False  # a heading that folds what is under it
     return "/button" in block.look and (not block.ref or is_control(block.text))
 
 

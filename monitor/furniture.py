@@ -252,7 +252,19 @@ _BUTTON = re.compile(
 
 def is_button(text: str) -> bool:
     """Whether a button's text only works the page or its panel («Läs mer om …», «Dela»)."""
-    return is_control(text) or (len(text) <= 220 and _BUTTON.fullmatch(text) is not None)
+    return (
+        is_control(text)
+        or is_sign(text)
+        or (len(text) <= 220 and _BUTTON.fullmatch(text) is not None)
+    )
+
+
+_NEWS = frozenset("nytt ny nyhet uppdaterad uppdaterat new updated uusi nyt".split())
+
+
+def is_news_mark(text: str) -> bool:
+    """Whether a badge in a title only says that it is new («Nytt!»): it goes by itself."""
+    return text.strip(" !()[]").lower() in _NEWS
 
 
 _ALL = re.compile(
@@ -295,7 +307,7 @@ def is_count(text: str) -> bool:
 _SYMBOLS = re.compile(r"[\W_]+|[a-z]+(?:_[a-z]+)+")
 
 
-_SIGN = re.compile(r"[+−–▼▾▽▲▴▸►▶»›→↓⌄˅✕✖\ue000-\uf8ff\s-]+|[a-z]+(?:_[a-z]+)+")
+_SIGN = re.compile(r"[+−–▼▾▽▲▴▸►▶»›→↓⌄˅×✕✖\ue000-\uf8ff\s-]+|[a-z]+(?:_[a-z]+)+")
 
 
 def is_sign(text: str) -> bool:

@@ -347,7 +347,8 @@ def _titles(span: Span, pattern: Pattern) -> list[int]:
     blocks, quiet, look = span.blocks, span.quiet, pattern.look
     numbers = range(span.first, span.end)
     if pattern.tail:
-        return [n for n in numbers if blocks[n].look.endswith(look) and n not in quiet]
+        titles = [n for n in numbers if blocks[n].look.endswith(look) and n not in quiet]
+        return _of_one_level(span, titles) if look.endswith("/summary") else titles
     if pattern.lead:
         titles = [
             n
@@ -363,6 +364,27 @@ def _titles(span: Span, pattern: Pattern) -> list[int]:
     if pattern.classes is not None:
         titles = [n for n in titles if _classes(span, n) == pattern.classes]
     return titles
+
+
+def _of_one_level(span: Span, titles: Sequence[int]) -> list[int]:
+    """Where folded panels lie in each other: the outer ones that have texts, else the inner."""
+    panels = {n: _panel_around(span, n) for n in titles}
+    mine = {panel: n for n, panel in panels.items() if panel >= 0}
+    outer_of = {}
+    for n, panel in panels.items():
+        around = reversed(span.elements.path(panel)[:-1] if panel >= 0 else [])
+        outer_of[n] = next((mine[element] for element in around if element in mine), -1)
+    themes = set(outer_of.values()) - {-1}
+    for n in range(span.first, span.end) if themes else ():
+        if n not in panels and n not in span.quiet:
+            path = reversed(span.elements.path(span.blocks[n].place))
+            themes.discard(next((mine[element] for element in path if element in mine), -1))
+    return [n for n in titles if n not in themes and outer_of[n] in (-1, *themes)]
+
+
+def _panel_around(span: Span, number: int) -> int:
+    path = span.elements.path(span.blocks[number].place)
+    return next((e for e in reversed(path) if span.elements.tags[e] == "details"), -1)
 
 
 def _is_terse(text: str) -> bool:
@@ -423,7 +445,8 @@ def _cut(
         if quiet:
             silent = tuple([n for n in (*front, *after) if n in quiet])
             if silent:
-                after = [n for n in after if n not in quiet]
+                last = after[-1] if flat and after else -1
+                after = [n for n in after if n not in quiet or _is_cell(span, n, last)]
                 front = [n for n in front if n not in quiet]
         lead = _takes_lead(span.blocks[title], pattern)
         units.append(Unit(title, lead, tuple(front), tuple(after), silent))
@@ -431,6 +454,17 @@ def _cut(
     left = tuple([n for n in range(span.first, span.end) if n not in taken])
     cost = _cost(span, units, reach.depths, left, pattern, learned)
     return Parse(pattern, flat, tuple(units), left, cost)
+
+
+def _is_cell(span: Span, number: int, last: int) -> bool:
+    """Whether a figure or a column heading is part of a text: a table of an initiative's own.
+
+    A figure at the end (`last`) counts what comes next.
+    """
+    kind = span.quiet[number]
+    return kind == "column heading" or (
+        kind == "marker" and number != last and span.blocks[number].text.isdigit()
+    )
 
 
 def _takes_lead(block: Block, pattern: Pattern) -> bool:
@@ -580,6 +614,7 @@ def _cost(
     bad = with_content = front = sentences = linked = marked = 0
     title_marked = _is_marked(pattern.look)
     row = -1
+    labels = 0
     texts: set[str] = set()
     for unit, depth in zip(units, depths, strict=True):
         block = blocks[unit.title]
@@ -592,12 +627,15 @@ def _cost(
             bad += is_box(title) or is_answer(title)
         if unit.lead and block.lead is not None and block.lead.rest[:1].islower():
             bad += 1  # the sentence goes on: a word made bold, no title
+        labels += unit.lead and title.endswith(":")
         sentences += title.endswith(".")
         with_content += bool(unit.after) or unit.lead
         front += bool(unit.before)
         linked += _is_link(block)
         if not unit.lead:
             marked += _has_titles_inside(span, unit, depth, title_marked)
+    if 4 * labels <= count and _row_around(span, units[0].title) < 0:
+        bad += labels  # few words before a colon, among titles that stand alone
     if 2 * len(texts) < count:
         bad += count - len(texts)  # words that come again under each title («Mer information»)
     if linked < count:

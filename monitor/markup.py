@@ -14,6 +14,7 @@ node by node (`walk`): slower, with the same answer.
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -59,6 +60,19 @@ class Markup(NamedTuple):
             elif tag == f"/{name}" and opened:
                 found[opened.pop()] = number
         return found
+
+    def last_outside(self, wanted: Container[str], outer: Sequence[str]) -> int:
+        """Where the last element of these names opens that is inside none of the others; else 0."""
+        last = depth = 0
+        for number, tag in enumerate(self.tags):
+            name = name_of(tag)
+            if name in outer:
+                depth += 1
+            elif name[:1] == "/" and name[1:] in outer:
+                depth -= 1
+            elif not depth and name in wanted:
+                last = number
+        return last
 
     def text_between(self, first: int, end: int) -> str:
         """The text between two tags, templates left out."""

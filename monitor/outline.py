@@ -68,7 +68,9 @@ BREAK = "\x00"
 _MOST_LANDMARKS = 300
 """Judging one costs: beyond this, headers, footers and dialogs are ordinary elements, and every nav
 is a menu."""
-_SECTIONING = frozenset(("article", "section", "aside", "li", "details", "td", "dd"))
+_SECTIONING = frozenset(
+    ("article", "section", "aside", "li", "details", "td", "dd", "blockquote", "figure", "fieldset")
+)
 _CUT_RIGHTLY = FOREIGN | {"a"}
 _OUTGROWS_HEADING = frozenset("ul ol dl table article section details".split())
 """What no heading holds: one around them was never closed, and ends before them."""
@@ -469,6 +471,8 @@ class _Walk:
         self.balanced = False
         self.ends: dict[str, dict[int, int]] = {}
         self.has_empty_links = False
+        self.last_heading = -1
+        self.footed: set[str] = set()
         self.ended = False
         self.judged = 0
 
@@ -707,10 +711,22 @@ class _Walk:
             return True
         if tag not in ("header", "footer") or self.in_section(place):
             return False
+        titled = any(block.level == 1 for block in self.scribe.blocks)
         if tag == "header":
-            return all(name_of(inner) != "h1" for inner in self.inside(at, tag))
-        self.ended = any(block.level == 1 for block in self.scribe.blocks)
+            return not titled and all(name_of(inner) != "h1" for inner in self.inside(at, tag))
+        if titled and self.is_cards(at, place):
+            return False
+        self.ended = titled
         return True
+
+    def is_cards(self, at: int, place: int) -> bool:
+        """Whether a footer is one of many: more of the page's headings come, or it stands alike."""
+        if self.last_heading < 0:
+            self.last_heading = self.markup.last_outside(LEVELS, ("footer", "aside", "nav"))
+        kind = self.elements.written[place] if place >= 0 else ""
+        if self.last_heading > self.end_of(at, "footer"):
+            self.footed.add(kind)
+        return kind in self.footed
 
     def end_of(self, at: int, name: str) -> int:
         """The tag that closes the element opened at `at`."""

@@ -23,6 +23,7 @@ from monitor.furniture import (
     is_count,
     is_icon,
     is_marker,
+    is_news_mark,
     is_sign,
     labelled,
 )
@@ -263,6 +264,11 @@ class _Surveyor:
     def meet_control(self, number: int, block: Block) -> None:
         """`<button>Titel<span>, stängd</span></button>`, or the control's words first."""
         tail, lead = block.tail, block.lead
+        if not _TITLES.isdisjoint(block.look.split("/")):
+            if tail is not None and is_news_mark(tail.text):
+                self.trimmed[number] = tail.rest
+            elif lead is not None and lead.tag == "span" and is_news_mark(lead.text):
+                self.trimmed[number] = lead.rest
         if tail is not None and (is_control(tail.text) or is_sign(tail.text)):
             self.controls.setdefault((block.look, tail.text, True), {})[number] = tail.rest
         elif lead is not None and lead.tag == "span" and is_control(lead.text):

@@ -258,3 +258,79 @@ def test_a_sign_beside_a_link_is_no_text(sign: str) -> None:
     html = written(town, markup).replace(">" + "<a", ">" + sign.split("{}")[0] + "<a")
     reading = extract(Source(html.encode(), None, URL), PROFILE)
     assert found(reading) == expected(town, Style())
+
+
+INNER = {
+    "a panel in its panel": "<details><summary>Fördjupning {n}</summary><p>Mer {n}.</p></details>",
+    "a button in its panel": "<h4><button>Fördjupning {n}</button></h4><div><p>Mer {n}.</p></div>",
+    "a heading of its own": "<h4>Fördjupning {n}</h4><p>Mer {n}.</p>",
+    "a bold label": "<p><strong>Fördjupning {n}</strong></p><p>Mer {n}.</p>",
+    "a list": "<ul><li>Fördjupning {n}</li><li>Mer {n}.</li></ul>",
+    "a field list": "<dl><dt>Fördjupning {n}</dt><dd>Mer {n}.</dd></dl>",
+    "a quotation": "<blockquote><p>Fördjupning {n}</p><footer>Mer {n}.</footer></blockquote>",
+    "a table": "<table><tr><th>Fördjupning {n}</th></tr><tr><td>Mer {n}.</td></tr></table>",
+}
+
+
+@pytest.mark.parametrize("where", ["in each", "in one"])
+@pytest.mark.parametrize("inner", INNER)
+@pytest.mark.parametrize("name", ["details", "terms", "headings"])
+def test_what_lies_inside_an_initiative_is_its_text(name: str, inner: str, where: str) -> None:
+    town = invent(10, (5, 3, 2))
+    titles = [item.title for _, _, items in town.sections for item in items]
+    wanted = titles if where == "in each" else titles[2:3]
+    markup = replace(PLAIN[name], item=PLAIN[name].item.replace("{body}", "{texts}@{n}@{links}"))
+    html = written(town, markup)
+    for n, title in enumerate(titles, 1):
+        text = INNER[inner].format(n=n) if title in wanted else ""
+        html = html.replace(f"@{n}@", text)
+    sections = tuple(
+        (
+            head,
+            status,
+            tuple(
+                replace(i, paragraphs=(*i.paragraphs, f"Fördjupning {n}", f"Mer {n}."))
+                if i.title in wanted and (n := titles.index(i.title) + 1)
+                else i
+                for i in items
+            ),
+        )
+        for head, status, items in town.sections
+    )
+    reading = extract(Source(html.encode(), None, URL), PROFILE)
+    assert found(reading) == expected(replace(town, sections=sections), Style())
+
+
+@pytest.mark.parametrize("name", ["details", "list", "headings", "terms"])
+def test_a_figure_in_an_initiatives_own_table_is_text(name: str) -> None:
+    town = invent(10, (5, 3, 2))
+    table = (
+        "<table><tr><td>Platser</td><td>12</td></tr><tr><td>Kö</td><td>3</td><td>st</td></table>"
+    )
+    markup = replace(PLAIN[name], item=PLAIN[name].item.replace("{body}", "{texts}" + table))
+    reading = extract(Source(written(town, markup).encode(), None, URL), PROFILE)
+    assert reading.verdict == "good"
+    assert all(
+        i.description.endswith("Platser\n\n12\n\nKö\n\n3\n\nst") for i in reading.initiatives
+    )
+
+
+def test_a_bold_label_within_a_text_is_no_title() -> None:
+    town = invent(10, (6, 5, 4))
+    html = written(town, PLAIN["bold paragraphs"])
+    item = town.sections[0][2][1]
+    text = item.paragraphs[-1].replace("&", "&amp;")
+    html = html.replace(f"<p>{text}</p>", f"<p>{text}</p><p><b>Tid:</b> Start 2027.</p>", 1)
+    assert "Tid:" in html
+    reading = extract(Source(html.encode(), None, URL), PROFILE)
+    assert len(reading.initiatives) == 15
+    assert reading.initiatives[1].description.endswith("Tid: Start 2027.")
+
+
+def test_the_pages_footer_is_no_cards_even_where_cards_have_footers() -> None:
+    town = invent(10, (5, 3, 2))
+    card = MARKUPS["cards with a header and a footer of their own"]
+    end = "<footer><h2>Kontakt</h2><p>Ring oss.</p></footer>"
+    html = written(town, replace(card, page="<div>{sections}</div>" + end))
+    reading = extract(Source(html.encode(), None, URL), PROFILE)
+    assert found(reading) == expected(town, Style())

@@ -160,6 +160,24 @@ MARKUPS: dict[str, Markup] = {
     "a button and a link back under each": Markup(
         '<div><h3>{title}</h3>{body}<button>Läs mer</button><a href="#">Visa mindre</a></div>'
     ),
+    "dialogs that say the title again": Markup(
+        '<button data-bs-target="#m{n}">{title}</button><div id="m{n}" role="dialog"><div><h3>'
+        '{title}</h3><button aria-label="Stäng">×</button></div><div>{body}</div><div><button>Stäng'
+        "</button></div></div>"
+    ),
+    "a badge on what is new": Markup("<h3>{title} <span>Nytt!</span></h3>{body}"),
+    "a credit under a picture in each": Markup(
+        '<h3>{title}</h3>{texts}<figure><img alt="En buss"><figcaption>Foto: Anna Alm</figcaption>'
+        "</figure>{links}"
+    ),
+    "cards with a header and a footer of their own": Markup(
+        "<div class=card><header><h3>{title}</h3></header><div>{texts}</div>"
+        "<footer>{links}</footer></div>"
+    ),
+    "themes that fold around what folds": Markup(
+        "<details><summary>{title}</summary>{body}</details>",
+        rows="<details><summary><h3>Tema</h3></summary>{rows}</details>",
+    ),
     "a way up after each": Markup('<h3>{title}</h3>{body}<p><a href="#top">Till toppen</a></p>'),
     # tabs
     "tabs in a nav, accordions in their panels": Markup(

@@ -178,8 +178,8 @@ class _Surveyor:
                     self.meet_parts(number, block, words)
                 continue
             if waiting < 0 and plain[text] and level != 1:
-                special = bare or head or (lead or tail) is not None or "/button" in look
-                if not special:
+                special = head or (lead or tail) is not None or "/button" in look
+                if not special and (not bare or _links_away(block)):
                     continue
             low = text.lower()
             if block.level == 1:

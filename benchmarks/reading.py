@@ -25,12 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from selectolax.lexbor import LexborHTMLParser
 
-from monitor import passages, shapes
-from monitor.extract import extract, reading_of
+from monitor.extract import extract, forget
 from monitor.model import Profile, Source
 from monitor.profile import BUILTIN
-from monitor.survey import vocabulary_of
-from monitor.text import same_key
 from tests.support.pages import PROFILE, URL, Style, invent, render
 
 TARGET_MS = 3.0
@@ -38,15 +35,6 @@ TARGET_RATIO = 4.0
 SIZE = 150_000
 RUNS = 80
 EDITED = 5
-
-
-def forget() -> None:
-    """Everything the reader remembers of pages: the next one is read as if it were the first."""
-    reading_of.cache_clear()
-    passages.forget()
-    shapes.forget()
-    same_key.cache_clear()
-    vocabulary_of.cache_clear()
 
 
 def least_ms(run: Callable[[bytes], object], bodies: Iterable[bytes], cold: bool = False) -> float:

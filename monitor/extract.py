@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from monitor import quality
+from monitor import passages, quality, shapes
 from monitor.addresses import Place, leaves, place_of, resolve
 from monitor.blocks import Block, Outline, RawLink
 from monitor.charset import Decoded, decode
@@ -98,6 +98,17 @@ def reading_of(
         return None
     reading = _judged(page, url, ending, login=False)
     return reading if reading.initiatives else None
+
+
+def forget() -> None:
+    """Read the next page as if it were the first. What is remembered makes reading quicker, and
+    nothing else."""
+    reading_of.cache_clear()
+    _link.cache_clear()
+    same_key.cache_clear()
+    vocabulary_of.cache_clear()
+    passages.forget()
+    shapes.forget()
 
 
 def _judged(page: Page, url: str | None, ending: str, login: bool) -> Reading:
@@ -680,6 +691,7 @@ def _is_plain_button(block: Block) -> bool:
     return "/button" in block.look and (not block.ref or is_control(block.text))
 
 
+@lru_cache(maxsize=4096)
 def _link(raw: RawLink, place: Place) -> Link:
     address = resolve(raw.href, place) if raw.href else None
     return Link(raw.text, address, raw.marked or leaves(address, place))

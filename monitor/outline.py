@@ -841,6 +841,8 @@ def _link_words(attributes: Attributes) -> tuple[str, bool]:
 
 def leads_nowhere(href: str) -> bool:
     """Whether an address is a place on the page itself, or a script."""
+    if href[:1] in ("/", "h"):
+        return False
     return not href.strip() or href.lstrip().lower().startswith(("#", "javascript:"))
 
 

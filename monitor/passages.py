@@ -42,6 +42,8 @@ _PLACEHOLDER: Shape = (KNOWN, "", "", 0, None)
 class Passage(NamedTuple):
     """An element as it was read, and those in it."""
 
+    key: tuple[str, str]
+    """What it is remembered by: what is around it, and how it is written."""
     number: int
     """Its own, which its blocks' places and its elements' parents are counted with."""
     tags: list[str]
@@ -49,6 +51,15 @@ class Passage(NamedTuple):
     parents: list[int]
     """Of the elements inside it: one less than it has elements."""
     blocks: list[Block]
+
+    def moved(self, number: int, rise: int) -> Passage:
+        """The same as another element, its first block with another rise."""
+        shift = number - self.number
+        parents = [parent + shift for parent in self.parents]
+        blocks = [_new(Block, (block[0], block[1] + shift, *block[2:])) for block in self.blocks]
+        if blocks:
+            blocks[0] = blocks[0]._replace(rise=rise)
+        return self._replace(number=number, parents=parents, blocks=blocks)
 
 
 NONE_KNOWN: Mapping[int, Passage] = {}
@@ -154,6 +165,7 @@ def remember(
         while number < len(blocks) and base <= blocks[number].place < stop:
             number += 1
         _remembered[key] = Passage(
+            key,
             base,
             elements.tags[base:stop],
             elements.written[base:stop],
@@ -163,14 +175,16 @@ def remember(
 
 
 def recall(passage: Passage, place: int, low: int, elements: Elements, blocks: list[Block]) -> None:
-    """Write a known passage down inside `place`; `low` is its first block's rise."""
-    number, tags, written, parents, known = passage
-    shift = len(elements.tags) - number
-    elements.tags += tags
-    elements.written += written
+    """Write a known passage down inside `place`; `low` is its first block's rise.
+
+    It is remembered where it stood last: mostly it stands there in the next edition, too.
+    """
+    number, known = len(elements.tags), passage.blocks
+    if passage.number != number or (known and known[0].rise != low):
+        passage = passage.moved(number, low)
+        _remembered[passage.key] = passage
+    elements.tags += passage.tags
+    elements.written += passage.written
     elements.parents.append(place)
-    elements.parents += [parent + shift for parent in parents]
-    if known:
-        first = len(blocks)
-        blocks += [_new(Block, (block[0], block[1] + shift, *block[2:])) for block in known]
-        blocks[first] = blocks[first]._replace(rise=low)
+    elements.parents += passage.parents
+    blocks += passage.blocks

@@ -8,10 +8,9 @@ import re
 import pytest
 
 from monitor.blocks import Outline
-from monitor.extract import extract, reading_of
+from monitor.extract import extract, forget, reading_of
 from monitor.model import Reading, Source
 from monitor.outline import content_of, read_content
-from monitor.passages import forget
 from tests.fuzz_reading import mutated
 from tests.support.pages import PROFILE, URL, Style, invent, render, styles
 
@@ -24,7 +23,6 @@ def anew(body: bytes) -> tuple[Outline | None, Reading]:
     """What a page says to a reader who has seen nothing."""
     forget()
     outline = outline_of(body)
-    reading_of.cache_clear()
     forget()
     return outline, extract(Source(body, None, URL), PROFILE)
 

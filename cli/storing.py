@@ -49,7 +49,11 @@ def verify(context: typer.Context, as_json: AsJson = False) -> int:
     if as_json:
         print_json(document)
     else:
-        counts = {key: document[key] for key in ("captures", "snapshots", "entries")}
+        counts = {
+            "captures": words.count("reports.captures", result.captures),
+            "versions": words.count("reports.versions", result.snapshots),
+            "entries": words.count("reports.entries", result.entries),
+        }
         print(words.say("reports.holds" if result.ok else "reports.does_not_hold", **counts))
         for problem in result.problems:
             print(f"  {problem}")
@@ -99,11 +103,12 @@ def restore(
         )
         return
     words = language(settings.worker.language)
-    print(words.say("reports.restored", file=file, captures=result.captures))
+    captures = words.count("reports.captures", result.captures)
+    print(words.say("reports.restored", file=file, captures=captures))
     if result.told_since:
-        print(words.say("reports.told_since", number=result.told_since))
+        print(words.count("reports.told_since", result.told_since))
     if result.uncertain:
-        print(words.say("reports.uncertain", number=result.uncertain))
+        print(words.count("reports.uncertain", result.uncertain))
 
 
 @app.command("forget")
@@ -131,7 +136,10 @@ def forget(
         )
         return
     words = language(settings.worker.language)
-    counts = {"deliveries": gone.deliveries, "messages": gone.messages}
+    counts = {
+        "deliveries": words.count("reports.deliveries", gone.deliveries),
+        "messages": words.count("reports.messages", gone.messages),
+    }
     print(words.say("reports.forgotten", **counts))
     print(words.say("reports.forget_more"))
 

@@ -95,8 +95,14 @@ def derive_again(conn: Connection, page: Watched, *, until: Place | None = None)
     late = frozenset(renamed.get(one, one) for one in fold.late)
     filed = frozenset(renamed.get(one, one) for one in fold.filed)
     result = fold.result()
+    is_first = result.first and not cursor.state.number
+    outcome = result.outcome
+    if cursor.state.number and outcome in ("first", "changed", "unchanged"):
+        outcome = "changed" if new else "unchanged"
     return replace(
         result,
+        outcome=outcome,
+        first=is_first,
         changes=new,
         snapshots=result.snapshots - cursor.state.number,
         news=tuple(one for one in new if one not in late and one not in filed),

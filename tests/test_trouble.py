@@ -447,6 +447,23 @@ def test_a_killed_import_is_done_again_to_the_same(tmp_path: Path) -> None:
     holds(killed)
 
 
+def test_the_first_look_after_a_restore_says_what_is_new_since_the_copy(
+    site: Vision, tmp_path: Path
+) -> None:
+    home = Home(tmp_path, config(page("granvik", site.url("/p"))))
+    home.json("check")
+    home.run("backup", "kopia.db")
+    for name in home.folder.glob("visionsvakt.db*"):
+        name.unlink()
+    home.run("restore", "kopia.db")
+    (check,) = home.json("check")["checks"]
+    assert (check["outcome"], check["snapshot"], check["changes"]) == ("unchanged", 1, [])
+    home.run("restore", "kopia.db")
+    site.html = SECOND.html
+    (check,) = home.json("check")["checks"]
+    assert (check["outcome"], check["snapshot"], len(check["changes"])) == ("changed", 2, 2)
+
+
 def test_a_restore_while_a_worker_runs_is_refused_and_changes_nothing(
     site: Vision, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from monitor.blocks import Outline
 from monitor.extract import page_of
-from monitor.furniture import heads_box, labelled
+from monitor.furniture import heads_box, is_contents, is_count, labelled
 from monitor.model import Profile, Section, Source
 from monitor.text import heading_key
 
@@ -117,8 +117,10 @@ def _headings(outline: Outline, sections: Sequence[Section]) -> Iterable[FoundHe
         elif heads_box(text) or _NEWS.search(text):
             over = over or bool(counts)
             yield FoundHeading(text, block.level, 0, "stop")
-        elif text in counts and counts[text] and not over:
-            yield FoundHeading(text, block.level, counts[text], "section")
+        elif text in counts and counts[text] and not over and not is_contents(text):
+            tail = block.tail
+            name = tail.rest if tail is not None and is_count(tail.text) else text
+            yield FoundHeading(name, block.level, counts[text], "section")
         else:
             yield FoundHeading(text, block.level, 0, "text")
 

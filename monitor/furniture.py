@@ -280,7 +280,9 @@ def leads_to_all(text: str) -> bool:
 
 
 _CONTENTS = re.compile(
-    r"(?:på|i|under) (?:den här|denna) (?:sidan?|artikeln?)|innehåll(?:sförteckning)?|snabblänkar"
+    r"(?:på|i|under) (?:den här|denna) (?:sidan?|artikeln?)"
+    r"|innehåll(?:et)?(?: på (?:den här )?sidan)?"
+    r"|innehållsförteckning|snabblänkar"
     r"|hoppa (?:direkt )?till|gå (?:direkt )?till|innhold(?:sfortegnelse)?|på denne siden?"
     r"|indhold(?:sfortegnelse)?|sisällys(?:luettelo)?|tällä sivulla"
     r"|(?:table of )?contents|on this page|in this article|jump to",

@@ -731,7 +731,7 @@ def _looseness(span: Span, count: int, left: Sequence[int]) -> float:
     loose = 0.0
     for number in left:
         block = span.blocks[number]
-        if block.text and not is_box(block.text):
+        if block.text and not (is_box(block.text) or is_answer(block.text)):
             opens = number == span.first and is_sentence(block.text)
             loose += 0.3 if block.level or opens else 1.0
     if not loose:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from monitor.drafting import suggest
 from monitor.extract import extract
 from monitor.model import Profile, SectionRule, Source
 from monitor.profile import BUILTIN, fingerprint
+from tests.support import markups
 from tests.support.pages import HEADINGS, URL, Style, invent, render
 
 # language: (host, title, intro, [(heading, status, [(title, text)])], stop, status word)
@@ -245,3 +247,29 @@ def test_a_draft_reads_pages_without_section_headings_and_stops_at_contact_and_n
 def test_a_draft_lists_no_initiatives_among_the_headings() -> None:
     draft = suggest(Source(written("sv", "headings").encode(), None, URL))
     assert {heading.part for heading in draft.headings[:4]} == {"title", "section"}
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "headings that count",
+        "a table of contents with a heading",
+        "details in details",
+        "cards with a header and a footer of their own",
+    ],
+)
+@pytest.mark.parametrize(
+    "end",
+    [
+        "",
+        "<p>Var innehållet användbart?</p><button>Ja</button><button>Nej</button>",
+        "<fieldset><legend>Hittade du det du sökte?</legend><label>Ja</label><label>Nej</label>"
+        "<button>Skicka</button></fieldset>",
+    ],
+)
+def test_a_draft_names_the_sections_and_nothing_else(markup: str, end: str) -> None:
+    town = invent(15, (6, 5, 4))
+    page = replace(markups.MARKUPS[markup], page=markups.MARKUPS[markup].page + end)
+    source = Source(markups.written(town, page).encode(), None, URL)
+    headings = [one.text for one in suggest(source).headings if one.part == "section"]
+    assert headings == [heading for heading, _, _ in town.sections]

@@ -117,7 +117,13 @@ def _tell_the_store(conn: Connection, settings: Settings, moment: datetime) -> d
     from pipeline.tell import sync_subscribers
     from snapshots import watch
 
-    watch.sync_pages(conn, [_watched_page(page) for page in settings.pages], moment)
+    wanted = [_watched_page(page) for page in settings.pages]
+    synced = watch.sync_pages(conn, wanted, moment)
+    if synced.regrouped:
+        from pipeline.derive import join_lives
+
+        for group in synced.regrouped:
+            join_lives(conn, group)
     sync_subscribers(conn, settings.subscriptions, moment)
     return {page.id: _watched(page, watch.page(conn, page.id).key) for page in settings.pages}
 

@@ -7,7 +7,7 @@ page: a process killed before its commit has derived nothing, and the next one d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from monitor.errors import StoreError
 from monitor.identity import lives
+from monitor.identity.lives import TrackSummary
 from monitor.identity.published import Told, meaning_of, published_ids
 from monitor.model import Decisions, Look, Observation, Outcome, Reason
 from monitor.step import State, Step, needs_body, rebase, step
@@ -67,13 +68,16 @@ def derive(conn: Connection, page: Watched, *, waiting_too: bool = False) -> Der
     if state.reader not in ("", page.reader.id) or waiting_too:
         fold.read_again()
     fold.run()
-    if fold.has_moved:
-        join_lives(conn, page.group)
+    if fold.touched is None or fold.touched:
+        join_lives(conn, page.group, fold.touched)
     return fold.result()
 
 
-def derive_again(conn: Connection, page: Watched, *, until: Place | None = None) -> Derived:
+def derive_again(
+    conn: Connection, page: Watched, *, until: Place | None = None, join: bool = True
+) -> Derived:
     """Drop what was derived of the page and fold all its captures anew, or those `until` a place.
+    Not `join`: the lives of its group are left to the caller, who has more pages of it to derive.
 
     Ids that were told are given back to the changes that mean the same. `changes` are those that
     were neither there before nor ever told; `snapshots` may be negative.
@@ -83,7 +87,8 @@ def derive_again(conn: Connection, page: Watched, *, until: Place | None = None)
     derived.drop(conn, page.key)
     fold = _Fold(conn, page, State(), Cursor(), known=cursor.after)
     fold.run(until)
-    join_lives(conn, page.group)
+    if join:
+        join_lives(conn, page.group)
     told = _told(conn, page)
     own = [_as_told(one) for one in derived.stored_changes(conn, page.key)]
     renamed = published_ids(own, told)
@@ -128,13 +133,56 @@ def publish(conn: Connection, page: Watched, changes: Sequence[str], now: dateti
     facts.anchor(conn, rows)
 
 
-def join_lives(conn: Connection, group: str) -> None:
-    """Join the tracks of a group's pages into initiatives."""
+def join_lives(conn: Connection, group: str, touched: Collection[str] | None = None) -> None:
+    """Join the tracks of a group's pages into initiatives.
+
+    `touched`: the tracks that came or changed since the group's lives were joined; only what may be
+    of one life with them is joined anew, and comes out as joining all would have it. None: all.
+    """
+    pairs = facts.decided_pairs(conn)
+    if touched is not None:
+        near = _within_reach(conn, group, touched, pairs)
+        anchors = _anchors_of(conn, near)
+        joined = lives.join(near, anchors, same=pairs.same, different=pairs.different)
+        # Another id was made where all of its own were taken: by whom, only joining all can tell.
+        if set(joined.values()) <= joined.keys() | set(anchors.values()):
+            derived.set_lives(conn, joined)
+            return
     summaries = derived.track_summaries(conn, group)
     anchors = {anchor.seen: anchor.id for anchor in facts.anchors(conn, kind="initiative")}
-    decided = facts.decisions(conn, None)
-    joined = lives.join(summaries, anchors, same=decided.same, different=decided.different)
+    joined = lives.join(summaries, anchors, same=pairs.same, different=pairs.different)
     derived.set_lives(conn, joined)
+
+
+def _within_reach(
+    conn: Connection, group: str, touched: Collection[str], pairs: facts.DecidedPairs
+) -> list[TrackSummary]:
+    """All that `lives.join` may bring together with the touched tracks, or name after them: who
+    ever said the same, who is in a decision with them, who has their id or lent them one."""
+    found: dict[str, TrackSummary] = {}
+    wanted = derived.in_group(conn, group, touched)
+    while wanted:
+        new = derived.summaries_of(conn, wanted)
+        found |= {track.track: track for track in new}
+        here = {seen for track in found.values() for _, seen in track.observations}
+        decided = (pair for pair in (*pairs.same, *pairs.different) if not here.isdisjoint(pair))
+        seen = {end for pair in decided for end in pair}
+        names = derived.saying_the_same(conn, wanted)
+        for place, name in _anchors_of(conn, new).items():
+            seen.add(place)
+            if place in here:
+                names.add(name)
+        names |= derived.seen_in(conn, group, seen - here)
+        wanted = derived.in_group(conn, group, names - found.keys())
+    return list(found.values())
+
+
+def _anchors_of(conn: Connection, tracks: Sequence[TrackSummary]) -> dict[Observation, str]:
+    """The published ids of initiatives that were bound to these tracks, or are theirs."""
+    ids = {track.track for track in tracks}
+    here = {seen for track in tracks for _, seen in track.observations}
+    found = facts.anchors_of_lives(conn, {track.page for track in tracks}, ids)
+    return {seen: name for seen, name in found.items() if seen in here or name in ids}
 
 
 @dataclass(slots=True)
@@ -142,7 +190,8 @@ class _Fold:
     """One page's fold under way: the state, and what it has come to since it began.
 
     `known`: up to there the page had been folded before. Looks that moved nothing but the cursor
-    are kept together, by the last of them.
+    are kept together, by the last of them. `touched`: the tracks that came, changed or left; None
+    where that may be any.
     """
 
     conn: Connection
@@ -150,7 +199,7 @@ class _Fold:
     state: State
     cursor: Cursor
     known: Place | None = None
-    has_moved: bool = False
+    touched: set[str] | None = field(default_factory=set)
     changes: list[str] = field(default_factory=list)
     late: set[str] = field(default_factory=set)
     filed: set[str] = field(default_factory=set)
@@ -188,6 +237,7 @@ class _Fold:
             return
         self._keep_quiet_ones()
         self.cursor = derived.save(self.conn, self.page.key, look, self.last, self.cursor)
+        self._touch(before, self.last)
         self._count(look, self.last)
 
     def read_again(self) -> None:
@@ -208,7 +258,7 @@ class _Fold:
         if snapshot is not None:
             text = f"Sidan {self.page.id} läses annorlunda sedan läsaren eller profilen ändrats."
             self.notes.append(Reason("reader", text, detail=reader.id))
-            self.has_moved = True
+            self.touched = None
         if self.state.suspect and self.state.last_good is not None:
             state = replace(state, body=None, suspect=(), waiting=())
             self._go_back_to(self.state.last_good)
@@ -240,11 +290,22 @@ class _Fold:
             filed=frozenset(self.filed),
         )
 
+    def _touch(self, before: State, came: Step) -> None:
+        if self.touched is None or came.state.present is before.present:
+            return
+        known = {track.id: track for track in before.present}
+        after = {track.id for track in came.state.present}
+        self.touched.update(known.keys() - after)
+        for tracks in (came.state.present, *(one.tracks for one in came.snapshots)):
+            for track in tracks:
+                was = known.get(track.id)
+                if was is not track and was != track:
+                    self.touched.add(track.id)
+
     def _count(self, look: Look, came: Step) -> None:
         ids = [change.id for snapshot in came.snapshots for change in snapshot.changes]
         self.changes.extend(ids)
         self.snapshots += len(came.snapshots)
-        self.has_moved |= bool(came.snapshots)
         self.notes.extend(came.notes)
         if look.source != "look":
             self.filed.update(ids)

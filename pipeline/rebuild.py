@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from pipeline.derive import derive_again
+from pipeline.derive import derive_again, join_lives
 from pipeline.watched import Watched
 from snapshots import derived, facts, watch
 from snapshots.database import Database
@@ -54,12 +54,14 @@ def _rebuild(conn: Connection, pages: list[Watched], now: datetime) -> Rebuilt:
         before = _meanings(conn, page)
         # A look that no check has derived yet is left to the next one, which tells what it shows.
         _, cursor = derived.load(conn, page.key, whole=False)
-        derive_again(conn, page, until=cursor.after)
+        derive_again(conn, page, until=cursor.after, join=False)
         after = _meanings(conn, page)
         for side, left in (("new", after - before), ("gone", before - after)):
             for (kind, _, _), count in left.items():
                 delta[side, kind] += count
         snapshots += derived.load(conn, page.key, whole=False)[0].number
+    for group in sorted({page.group for page in pages}):
+        join_lives(conn, group)
     derived.sweep(conn)
     if delta:
         text = "Historien härleddes annorlunda än förut."

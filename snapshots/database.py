@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +30,7 @@ BUSY_TIMEOUT_SECONDS: Final = 10.0
 """How long a write waits for another program that writes."""
 _PAGE_BYTES: Final = 2048
 """Of a SQLite page: most of our rows and blobs are small, and there are many small tables."""
+_AT_ONCE: Final = 500
 _SHM_SIZE: Final = 4874
 """SQLITE_IOERR_SHMSIZE."""
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
@@ -201,6 +202,13 @@ def migrate_to(conn: Connection, revision: str) -> None:
         command.downgrade(config, revision)
     else:
         command.upgrade(config, revision)
+
+
+def some_at_once(values: Collection[str]) -> Iterator[Sequence[str]]:
+    """All of them in a fixed order, so many at a time as one query's list may hold."""
+    ordered = sorted(values)
+    for start in range(0, len(ordered), _AT_ONCE):
+        yield ordered[start : start + _AT_ONCE]
 
 
 def insert_missing(conn: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import lru_cache
@@ -25,7 +25,7 @@ from monitor.model import Change, Initiative, Link, Look, Observation, PageWords
 from monitor.step import Snapshot, State, Step, Track
 from monitor.text import heading_key
 from snapshots import ledger
-from snapshots.database import insert_missing
+from snapshots.database import insert_missing, some_at_once
 from snapshots.places import places_for
 from snapshots.plain import from_plain, to_plain
 from snapshots.schema import (
@@ -246,18 +246,14 @@ def sweep(conn: Connection) -> int:
 # ------------------------------------------------------------------------------------------- lives
 
 
-_NAMED_AT_ONCE: Final = 500
-
-
 def set_lives(conn: Connection, lives: Mapping[str, str]) -> None:
     """Which initiative each track is of. Tracks that have it already are not written."""
     if not lives:
         return
     known: dict[str, str] = {}
-    named = sorted(lives)
-    for start in range(0, len(named), _NAMED_AT_ONCE):  # not the whole store's: it may be large
-        part = tracks.c.track.in_(named[start : start + _NAMED_AT_ONCE])
-        rows = conn.execute(sa.select(tracks.c.track, tracks.c.life).where(part))
+    for some in some_at_once(lives):  # not the whole store's: it may be large
+        stored = sa.select(tracks.c.track, tracks.c.life).where(tracks.c.track.in_(some))
+        rows = conn.execute(stored)
         known |= {row.track: row.life for row in rows}
     new = [
         {"wanted": track, "given": life}
@@ -271,20 +267,68 @@ def set_lives(conn: Connection, lives: Mapping[str, str]) -> None:
 
 def track_summaries(conn: Connection, group: str) -> list[TrackSummary]:
     """Every track of the pages of a group (host and profile), as `lives.join` takes it."""
-    siblings = sa.select(pages.c.key).where(pages.c.group == group)
-    return _summaries(conn, spans.c.page.in_(siblings), tracks.c.page.in_(siblings))
+    return _summaries(conn, tracks.c.page.in_(_siblings(group)))
+
+
+def summaries_of(conn: Connection, names: Collection[str]) -> list[TrackSummary]:
+    """These tracks; those that are not there are left out."""
+    return [
+        summary
+        for some in some_at_once(names)
+        for summary in _summaries(conn, tracks.c.track.in_(some))
+    ]
+
+
+def saying_the_same(conn: Connection, names: Collection[str]) -> set[str]:
+    """The tracks, of whatever page, that ever said what one of these ever said."""
+    mine, its = spans.alias("mine"), item_versions.alias("its")
+    other, yours = item_versions.alias("other"), spans.alias("yours")
+    query = (
+        sa.select(yours.c.track)
+        .distinct()
+        .select_from(tracks)
+        .join(mine, (mine.c.page == tracks.c.page) & (mine.c.track == tracks.c.track))
+        .join(its, its.c.id == mine.c.version)
+        # An equal content has an equal title: that is what there is an index for.
+        .join(other, (other.c.title_key == its.c.title_key) & (other.c.content == its.c.content))
+        .join(yours, yours.c.version == other.c.id)
+    )
+    found: set[str] = set()
+    for some in some_at_once(names):
+        found.update(conn.execute(query.where(tracks.c.track.in_(some))).scalars())
+    return found
+
+
+def seen_in(conn: Connection, group: str, seen: Collection[Observation]) -> set[str]:
+    """The tracks of a group that were seen at one of these places."""
+    found: set[str] = set()
+    query = sa.select(tracks.c.track, tracks.c.seen).where(tracks.c.page.in_(_siblings(group)))
+    for capture in {one.capture for one in seen}:
+        named = sa.cast(tracks.c.seen, sa.Text).contains(capture, autoescape=True)
+        for name, places in conn.execute(query.where(named)):
+            if any(place in seen for _, place in _timed(places)):
+                found.add(name)
+    return found
+
+
+def in_group(conn: Connection, group: str, names: Collection[str]) -> set[str]:
+    """Those of these tracks that are there and stand on the group's pages."""
+    found: set[str] = set()
+    query = sa.select(tracks.c.track).join(pages, pages.c.key == tracks.c.page)
+    query = query.where(pages.c.group == group)
+    for some in some_at_once(names):
+        found.update(conn.execute(query.where(tracks.c.track.in_(some))).scalars())
+    return found
 
 
 def tracks_of_life(conn: Connection, life: str) -> list[TrackSummary]:
     """Every track of one initiative, the oldest first; none where there is no such initiative."""
-    mine = sa.select(tracks.c.track, tracks.c.page).where(tracks.c.life == life)
-    named = conn.execute(mine).all()
-    if not named:
-        return []
-    names = [row.track for row in named]
-    here = spans.c.page.in_({row.page for row in named}) & spans.c.track.in_(names)
-    found = _summaries(conn, here, tracks.c.track.in_(names))
+    found = _summaries(conn, tracks.c.life == life)
     return sorted(found, key=lambda track: (track.observations[0][0], track.page, track.track))
+
+
+def _siblings(group: str) -> sa.Select[Any]:
+    return sa.select(pages.c.key).where(pages.c.group == group)
 
 
 def births(conn: Connection, of_tracks: Iterable[str]) -> dict[str, tuple[str, Observation]]:
@@ -297,19 +341,18 @@ def births(conn: Connection, of_tracks: Iterable[str]) -> dict[str, tuple[str, O
     }
 
 
-def _summaries(
-    conn: Connection, those_spans: sa.ColumnElement[bool], those_tracks: sa.ColumnElement[bool]
-) -> list[TrackSummary]:
+def _summaries(conn: Connection, those: sa.ColumnElement[bool]) -> list[TrackSummary]:
     first = snapshots_table.alias("first")
     end = snapshots_table.alias("ended")
     query = (
         sa.select(spans.c.track, first.c.at.label("from"), end.c.at.label("to"))
         .add_columns(item_versions.c.content)
-        .select_from(spans)
+        .select_from(tracks)
+        .join(spans, (spans.c.page == tracks.c.page) & (spans.c.track == tracks.c.track))
         .join(item_versions, item_versions.c.id == spans.c.version)
         .join(first, (first.c.page == spans.c.page) & (first.c.number == spans.c.first_snapshot))
         .outerjoin(end, (end.c.page == spans.c.page) & (end.c.number == spans.c.end_snapshot))
-        .where(those_spans)
+        .where(those)
         .order_by(spans.c.track, spans.c.first_snapshot)
     )
     contents: dict[str, list[tuple[datetime, datetime | None, str]]] = {}
@@ -321,7 +364,7 @@ def _summaries(
             mine.append((start, stop, key))
     rows = conn.execute(
         sa.select(tracks.c.track, tracks.c.page, tracks.c.seen)
-        .where(those_tracks)
+        .where(those)
         .order_by(tracks.c.track)
     )
     return [

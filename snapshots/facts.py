@@ -12,12 +12,12 @@ import heapq
 import json
 import sys
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
@@ -25,7 +25,7 @@ from sqlalchemy.engine import Connection, Row
 from monitor.errors import StoreError
 from monitor.model import Decisions, Look, Observation, Reason
 from snapshots import bodies, ledger, packing
-from snapshots.database import insert_missing
+from snapshots.database import insert_missing, some_at_once
 from snapshots.packing import Capture
 from snapshots.plain import from_plain, to_plain
 from snapshots.schema import anchors as anchors_table
@@ -695,33 +695,57 @@ def decision_log(conn: Connection) -> tuple[Decision, ...]:
     )
 
 
-def decisions(conn: Connection, page: str | None) -> Decisions:
-    """What stands of the decisions, as the fold takes it; those of one page, or of all.
+def decisions(conn: Connection, page: str) -> Decisions:
+    """What stands of the decisions, as the fold of a page takes it.
 
     Pairs are given whatever the page: they name captures. `marks` holds what the decisions that
     stand and the page's anchors name.
     """
-    settled: dict[str, str] = {}
-    pairs: dict[frozenset[Observation], tuple[str, Observation, Observation]] = {}
-    for decision in decision_log(conn):
-        what = decision.what
-        if decision.undone:
-            continue
-        if what.kind in ("same", "different") and what.left and what.right:
-            # Of two decisions about the same two the later holds.
-            pairs[frozenset((what.left, what.right))] = (what.kind, what.left, what.right)
-        elif what.kind in ("accept", "reject") and what.capture and page in (None, what.page):
-            settled[what.capture] = what.kind
-    marks = {seen for pair in pairs for seen in pair}
+    log = decision_log(conn)
+    settled = {
+        decision.what.capture: decision.what.kind
+        for decision in log
+        if decision.what.kind in ("accept", "reject")
+        and not decision.undone
+        and decision.what.page == page
+        and decision.what.capture
+    }
+    pairs = _standing_pairs(log)
+    marks = {seen for pair in (*pairs.same, *pairs.different) for seen in pair}
     marks.update(anchor.seen for anchor in anchors(conn, page))
     return Decisions(
         accepted=frozenset(name for name, kind in settled.items() if kind == "accept"),
         rejected=frozenset(name for name, kind in settled.items() if kind == "reject"),
-        same=tuple((left, right) for kind, left, right in pairs.values() if kind == "same"),
-        different=tuple(
-            (left, right) for kind, left, right in pairs.values() if kind == "different"
-        ),
+        same=pairs.same,
+        different=pairs.different,
         marks=frozenset(marks),
+    )
+
+
+class DecidedPairs(NamedTuple):
+    """The pairs of observations that people said are one initiative, and those that are not."""
+
+    same: tuple[tuple[Observation, Observation], ...]
+    different: tuple[tuple[Observation, Observation], ...]
+
+
+def decided_pairs(conn: Connection) -> DecidedPairs:
+    """What stands of what people decided about pairs, on whatever page."""
+    return _standing_pairs(decision_log(conn))
+
+
+def _standing_pairs(log: Iterable[Decision]) -> DecidedPairs:
+    pairs: dict[frozenset[Observation], tuple[str, Observation, Observation]] = {}
+    for decision in log:
+        what = decision.what
+        if what.kind in ("same", "different") and what.left and what.right and not decision.undone:
+            # Of two decisions about the same two the later holds.
+            pairs[frozenset((what.left, what.right))] = (what.kind, what.left, what.right)
+    return DecidedPairs(
+        *(
+            tuple((left, right) for kind, left, right in pairs.values() if kind == wanted)
+            for wanted in ("same", "different")
+        )
     )
 
 
@@ -778,18 +802,25 @@ def anchors(
         query = query.where(anchors_table.c.page == page)
     if kind is not None:
         query = query.where(anchors_table.c.kind == kind)
-    return tuple(
-        Anchor(
-            row.id,
-            row.kind,
-            row.page,
-            Observation(row.capture, row.ordinal),
-            row.at,
-            row.content,
-            row.before,
-        )
-        for row in conn.execute(query)
-    )
+    return tuple(_anchor(row) for row in conn.execute(query))
+
+
+def anchors_of_lives(
+    conn: Connection, at_pages: Collection[str], ids: Collection[str]
+) -> dict[Observation, str]:
+    """Where initiatives were published, and by which ids: those on these pages, and these ids."""
+    found: dict[Observation, str] = {}
+    query = sa.select(anchors_table).where(anchors_table.c.kind == "initiative")
+    for column, wanted in ((anchors_table.c.page, at_pages), (anchors_table.c.id, ids)):
+        for some in some_at_once(wanted):
+            rows = conn.execute(query.where(column.in_(some)))
+            found.update((anchor.seen, anchor.id) for anchor in map(_anchor, rows))
+    return found
+
+
+def _anchor(row: Row[Any]) -> Anchor:
+    seen = Observation(row.capture, row.ordinal)
+    return Anchor(row.id, row.kind, row.page, seen, row.at, row.content, row.before)
 
 
 # --------------------------------------------------------------------------------------- technical

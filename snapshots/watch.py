@@ -107,11 +107,13 @@ class PageRow:
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """What a configuration changed, as page ids."""
+    """What a configuration changed, as page ids. `regrouped`: groups that pages left or entered
+    with their history; their lives are to be joined anew."""
 
     added: tuple[str, ...] = ()
     retired: tuple[str, ...] = ()
     back: tuple[str, ...] = ()
+    regrouped: tuple[str, ...] = ()
 
 
 def sync_pages(conn: Connection, wanted: Sequence[WatchedPage], now: datetime) -> Synced:
@@ -124,6 +126,7 @@ def sync_pages(conn: Connection, wanted: Sequence[WatchedPage], now: datetime) -
     keys = {row.key for row in there.values()}
     added: list[str] = []
     back: list[str] = []
+    regrouped: set[str] = set()
     new = sum(page.id not in there for page in wanted)
     for page in wanted:
         said = {
@@ -146,6 +149,8 @@ def sync_pages(conn: Connection, wanted: Sequence[WatchedPage], now: datetime) -
         }
         if "url" in changed:
             changed |= {"moved_to": None, "failures": 0}
+        if row.group != page.group:
+            regrouped |= {row.group, page.group}
         if row.retired_at is not None:
             back.append(page.id)
         if row.retired_at is not None or "timetable" in changed or "url" in changed:
@@ -157,7 +162,7 @@ def sync_pages(conn: Connection, wanted: Sequence[WatchedPage], now: datetime) -
     if retired:
         query = pages.update().where(pages.c.id.in_(retired))
         conn.execute(query.values(retired_at=now, due_at=None))
-    return Synced(tuple(added), tuple(retired), tuple(back))
+    return Synced(tuple(added), tuple(retired), tuple(back), tuple(sorted(regrouped)))
 
 
 def page(conn: Connection, page_id: str) -> PageRow:

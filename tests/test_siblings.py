@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,14 +14,16 @@ import pytest
 import sqlalchemy as sa
 
 from monitor.diff import kinds_of
+from monitor.errors import UsageError
 from monitor.fetch import Fetcher, FetchRules, OpenGate
+from monitor.identity.lives import join
 from monitor.model import Initiative
 from monitor.text import same_key
 from notifications.digest import Entry, entry_from
 from pipeline import decide
 from pipeline.check import HOLD, Checked, check_page
 from pipeline.visit import World
-from snapshots import schema
+from snapshots import derived, facts, schema
 from snapshots.database import Database
 from snapshots.watch import due, schedule_next
 from tests.support.editions import page as html
@@ -348,3 +352,51 @@ def test_any_order_of_pages_gives_the_same_lives(tmp_path: Any) -> None:
         store.close()
     assert found[0] == found[1]
     assert found[0][1]["omsorg"] == found[0][1]["ung"]
+
+
+def _decide_something(watch: Watch, dice: random.Random) -> Iterator[int]:
+    """One that changed is two, and two that stand on two pages are one, where that can be said."""
+    edits = [one["id"] for one in watch.changes if {"renamed", "reworded"} & set(one["kinds"])]
+    if edits:
+        yield watch.decide(decide.different, dice.choice(edits)).number
+    mine, yours = (list(watch.lives(page).values()) for page in dice.sample(PAGES, 2))
+    for _ in range(4):
+        with contextlib.suppress(UsageError):
+            pair = dice.choice(mine), dice.choice(yours)
+            yield watch.decide(decide.same, pair).number
+            break
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_joined_anew_after_a_look_is_as_if_all_had_been_joined(
+    store: Database, seed: int
+) -> None:
+    dice = random.Random(seed)
+    watch = Watch(store, PAGES)
+    spare = list(make_history(90 + seed, Style(size=24, link_share=0.0), 1).editions[0].initiatives)
+    shown: dict[str, list[Initiative]] = {page: dice.sample(spare, 7) for page in PAGES}
+    settled: list[int] = []
+    for step in range(16):
+        page = PAGES[step] if step < len(PAGES) else dice.choice(PAGES)
+        here = shown[page]
+        for _ in range(dice.randrange(3)):
+            at, other = dice.randrange(len(here)), dice.choice(spare)
+            if dice.random() < 0.5 and other not in here:
+                here[at] = other  # one leaves, one enters that may stand elsewhere
+            else:
+                here[at] = replace(here[at], description=dice.choice(spare).description)
+        watch.look(page, here)
+        if step % 5 == 4:
+            settled += _decide_something(watch, dice)
+        elif step % 5 == 2 and settled:
+            watch.decide(decide.undo, settled.pop(0))
+        elif step == 13:
+            watch.configure(host="flyttad.example")
+        with store.read() as conn:
+            tracks = derived.track_summaries(conn, watch.pages[page].group)
+            anchors = {one.seen: one.id for one in facts.anchors(conn, kind="initiative")}
+            same, different = facts.decided_pairs(conn)
+            stored = {row.track: row.life for row in conn.execute(sa.select(schema.tracks))}
+        assert stored == join(tracks, anchors, same, different), step
+    assert len(set(stored.values())) < len(stored)
+    assert settled

@@ -230,8 +230,8 @@ def test_decisions_stand_until_undone_and_an_undo_can_be_undone(store: Database)
         facts.decide(conn, decision("undo", undoes=undo))
         assert facts.decisions(conn, "granvik").same == ((left, right),)
         facts.decide(conn, decision("reject", page="granvik", capture="k-3"))
-        assert facts.decisions(conn, None).rejected == frozenset({"k-3"})
-        assert facts.decisions(conn, None).accepted == frozenset()
+        assert facts.decisions(conn, "granvik").rejected == frozenset({"k-3"})
+        assert facts.decisions(conn, "granvik").accepted == frozenset()
     with store.read() as conn:
         assert [entry.what.kind for entry in facts.decision_log(conn)] == [
             "same",

@@ -22,7 +22,7 @@ from notifications.subscriptions import Subscription
 from pipeline import decide
 from pipeline.check import tell_changes
 from pipeline.decide import Desk, Settled, Signed
-from pipeline.derive import Derived, derive
+from pipeline.derive import Derived, derive, join_lives
 from pipeline.form import form
 from pipeline.imports import Edition, Imported, import_editions
 from pipeline.rebuild import Rebuilt, rebuild
@@ -67,7 +67,8 @@ class Watch:
             WatchedPage(id, id.title(), f"https://{self.host}/{id}", group, "1h") for id in self.ids
         ]
         with self.store.write() as conn:
-            watch.sync_pages(conn, wanted, self.now)
+            for regrouped in watch.sync_pages(conn, wanted, self.now).regrouped:
+                join_lives(conn, regrouped)
             sync_subscribers(conn, self.subscriptions, self.now)
             self.pages = {
                 one.id: Watched(

@@ -268,14 +268,14 @@ def is_news_mark(text: str) -> bool:
 
 
 _ALL = re.compile(
-    r"(?:visa|se|vis|show|view|näytä)\s+(?:alla|fler|flera|samtliga|alle|flere|all|more|kaikki)"
+    r"\d{1,3}|(?:visa|se|vis|show|view|näytä)\s+(?:alla|fler|flera|samtliga|alle|flere|all|more|kaikki)"
     r"(?:\s+(?:insatser|projekt|aktiviteter|exempel|tiltak|indsatser|items))?",
     re.IGNORECASE,
 )
 
 
 def leads_to_all(text: str) -> bool:
-    """Whether a link under a list leads to the whole of it («Visa alla insatser»)."""
+    """Whether a link under a list leads to more of it («Visa alla insatser», «2»)."""
     return len(text) <= 60 and _ALL.fullmatch(text) is not None
 
 

@@ -107,10 +107,15 @@ class Vocabulary:
 
     def key(self, text: str, low: str) -> str:
         """The key of a text that could be one of ours, else "": most texts stop here cheaply."""
-        begin = low[:2]
-        if begin in self.beginnings or not begin.isalnum():
+        if _may_begin(low, self.beginnings):
             return heading_key(text) if len(text) <= self.longest else ""
         return ""
+
+
+def _may_begin(low: str, beginnings: Set[str]) -> bool:
+    """Whether a text may begin as one of these do: so, or with a sign, or with an accent apart."""
+    begin = low[:2]
+    return begin in beginnings or not begin.isalnum() or "\u0300" <= low[2:3] <= "\u036f"
 
 
 class _Plain(dict[str, bool]):
@@ -124,11 +129,9 @@ class _Plain(dict[str, bool]):
         if len(self) >= _MOST_PLAIN:
             self.clear()
         low = text.lower()
-        begin = low[:2]
         answer = self[text] = (
             len(text) > 8
-            and begin.isalnum()
-            and begin not in self.beginnings
+            and not _may_begin(low, self.beginnings)
             and not is_icon(text)
             and low.rstrip(" :") not in COLUMN_WORDS
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from monitor.extract import READER_VERSION, extract
@@ -372,6 +374,13 @@ def test_a_heading_matches_whole_with_white_space_and_case_ignored() -> None:
     assert ("section_missing", "Pågående") in codes(
         read(html.replace("PÅ\n  gående", "Pågående nu"))
     )
+
+
+def test_a_heading_is_found_however_its_letters_are_put_together() -> None:
+    rules = (SectionRule(("Pågående",), "ongoing"), SectionRule(("Nästa år",), "developing"))
+    html = listed("<li><b>Bro</b></li>").replace("Planerat", "Nästa år")
+    reading = read(unicodedata.normalize("NFD", html), Profile("granvik", "sv", rules))
+    assert (reading.verdict, len(reading.initiatives)) == ("good", 2)
 
 
 def test_a_missing_section_is_left_out_and_suspect() -> None:

@@ -119,3 +119,18 @@ def test_a_link_without_words_stands_between_no_two_texts() -> None:
     assert plain is not None
     assert linked is not None
     assert linked.blocks == plain.blocks
+
+
+def test_a_footer_is_a_cards_own_whether_the_cards_after_it_were_read_before_or_not() -> None:
+    card = "<div class=card><h3>Titel {}</h3><p>Text {}.</p><p>Mer {}.</p>{}</div>"
+    foot = "<footer><p>Fot.</p></footer>"
+    sections = "".join(
+        f"<section><h2>{rule.heading[0]}</h2><div>"
+        + "".join(card.format(n, n, n, foot if (n, at) == (3, 1) else "") for n in range(1, 4))
+        + "</div></section>"
+        for at, rule in enumerate(PROFILE.sections)
+    ).replace("section>", "div>")
+    html = f"<html><body><main><h1>Rubrik</h1><p>Ingress.</p>{sections}</main></body></html>"
+    pages = [html.replace("Ingress.", f"Ingress {n}.").encode() for n in range(3)]
+    assert len(extract(Source(pages[0], None, URL), PROFILE).initiatives) == 9
+    assert_read_as_anew(pages)

@@ -59,3 +59,13 @@ def test_every_package_that_is_imported_is_listed() -> None:
         if not {normal(name) for name in brought_by.get(module, ())} & listed()
     }
     assert not missing
+
+
+def test_all_that_is_shipped_gets_into_the_image_and_is_compiled_there() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    places = project["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    let_in = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    slim = (ROOT / "ops" / "slim.sh").read_text(encoding="utf-8")
+    for place in places:
+        assert f"!{place}" in let_in or (place.endswith(".py") and "!*.py" in let_in), place
+        assert f'"$site"/{place}' in slim, place

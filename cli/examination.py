@@ -39,6 +39,7 @@ from notifications.incidents import mend_of
 from pipeline import canary
 from pipeline.upkeep import last_copy
 from pipeline.watched import Watched
+from presentation.errors import in_language
 from presentation.language import Language
 from settings import PageSettings, Settings, fetch_rules, proxy_of, secret, weak_keys
 from snapshots import derived, facts, holders, watch
@@ -156,6 +157,7 @@ class Examination:
         mend = mend_of(code)
         if self.words.code != "sv":
             said = self.words.reason(code, text)
+            said = in_language(text, self.words.code) if said == text else said
             text = said if said != text else self.words.say("doctor.failed", code=code)
             known = self.words.record.get("mends", {})
             mend = known.get(code) or self.words.say("doctor.see_operations", code=code)
@@ -204,7 +206,8 @@ class Examination:
                 secret(settings, owner, name)
             except ConfigurationError as error:
                 text = str(error).removeprefix(f"{settings.path}: ")
-                yield Finding("configuration", "trouble", "secret", text)
+                said = in_language(text, self.words.code)
+                yield Finding("configuration", "trouble", "secret", said)
         for variable, size in weak_keys(settings):
             yield self.said("configuration", "warning", "weak_key", variable=variable, size=size)
 

@@ -20,6 +20,7 @@ import structlog
 
 from notifications.channels import SHORTEST_SECRET
 from presentation.documents import instant
+from presentation.errors import in_language
 from presentation.language import Language, language
 from presentation.reports import delivery_line, look_line, stamped
 from settings import Settings
@@ -99,7 +100,7 @@ class Log:
     def trouble(self, text: str) -> None:
         """Something of ours or of the store went wrong. The same over and over (a full disk, at
         each tick) is said at first, then after growing pauses, with how many times since."""
-        now = self.clock()
+        now, text = self.clock(), in_language(text, self.words.code)
         self._troubles = {one: it for one, it in self._troubles.items() if not it.is_past(now)}
         again = self._troubles.get(text)
         if again is not None and not again.rest.is_over(now):

@@ -121,9 +121,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return result if isinstance(result, int) else 0
     except VisionsvaktError as error:
         status = 2 if isinstance(error, UsageError) else 1
-        return _say(error, f"visionsvakt: {error}", status)
+        return _say(error, f"visionsvakt: {error}", status, words)
     except typer.TyperException as error:
-        return _say(error, usage_line(error), 2)
+        return _say(error, usage_line(error), 2, words)
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
@@ -133,15 +133,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         text = " ".join(str(error).split())
         mend = f"sätt {DEBUG_VARIABLE}=1 och kör igen för att se var, och rapportera det"
-        return _say(error, f"visionsvakt: oväntat fel ({type(error).__name__}: {text}); {mend}", 1)
+        line = f"visionsvakt: oväntat fel ({type(error).__name__}: {text}); {mend}"
+        return _say(error, line, 1, words)
 
 
-def _say(error: Exception, line: str, status: int) -> int:
+def _say(error: Exception, line: str, status: int, words: Sequence[str]) -> int:
     if os.environ.get(DEBUG_VARIABLE):
         import traceback
 
         traceback.print_exception(error)
-    print(" ".join(line.split()), file=sys.stderr)
+    from cli.spoken import spoken
+
+    print(spoken(" ".join(line.split()), words), file=sys.stderr)
     return status
 
 

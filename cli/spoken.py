@@ -1,0 +1,44 @@
+"""In which language the program says what it can't do: the configuration's, wherever that stands.
+
+Errors may come before any configuration is read, or be about one that can't be: so its language is
+looked for in the text of the file alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+_LANGUAGE: Final = re.compile(r"^\[worker\][^\[]*?^language\s*=\s*[\"'](\w+)[\"']", re.M)
+
+
+def spoken(line: str, words: Sequence[str]) -> str:
+    """The line in the terminal's language, for the words of a command line."""
+    from presentation.errors import in_language
+    from presentation.language import DEFAULT, LANGUAGES
+
+    code = _configured(words)
+    return in_language(line, code if code in LANGUAGES else DEFAULT)
+
+
+def _configured(words: Sequence[str]) -> str:
+    """`worker.language` of the file that the words point out; "" where none is to be had."""
+    from settings import CONFIG_VARIABLE, DEFAULT_FILE
+
+    file = os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE
+    for word, following in zip(words, (*words[1:], ""), strict=False):
+        if word == "--config":
+            file = following
+        elif word.startswith("--config="):
+            file = word.removeprefix("--config=")
+        else:
+            continue
+        break
+    try:
+        found = _LANGUAGE.search(Path(file).read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return ""
+    return found[1] if found else ""

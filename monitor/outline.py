@@ -77,6 +77,8 @@ _OUTGROWS_HEADING = frozenset("ul ol dl table article section details".split())
 _BOLD = frozenset(("strong", "b"))
 _ENDS_SENTENCE = (".", "!", "?", ":", "…", ".”", '."', ".»", ".)")
 _SEPARATORS = " \n\x00,;|·•/–—-&+"
+_ITEMS = ("/li", "/td", "/dd")
+"""Where a first line of its own may be a title."""
 _LINK_SIGNS = _SEPARATORS + ".»›→▸►>"
 """What may stand beside a link and is no text."""
 _COOKIES = re.compile(r"\b(?:kakor|cookies?|informasjonskapsler|evästei)", re.IGNORECASE)
@@ -298,6 +300,9 @@ class _Scribe:
         wrap = _shared(told)
         lead, tail = (None, None) if bare else _ends(pieces, places, told, len(wrap))
         place, depth, rise, look, level, ref = where
+        if not (lead or bare or wrap) and "\n" in text and look.endswith(_ITEMS):
+            line, _, rest = text.partition("\n")
+            lead = Lead("br", line, rest.lstrip("\n"), False)
         links = tuple([link for _, _, link in inside])
         self._add(
             text, place, depth, rise, look + _wrapped(wrap), level, links, bare, ref, lead, tail

@@ -195,6 +195,24 @@ def test_a_title_is_the_first_short_text_of_each_repeated_unit(item: str) -> Non
     assert all(not item.links for item in reading.initiatives)
 
 
+@pytest.mark.parametrize("tag", ["li", "dd"])
+def test_a_title_may_be_only_the_first_line_of_an_item(tag: str) -> None:
+    items = (
+        "Bro<br>Byggs av trä.<br>Klar 2027.<br><a href=/b>Planen</a><br><a href=/c>Mer</a>",
+        "Damm<br>Grävs.",
+        "Torg<br><a href=/t>Torget</a>",
+        "Ås",
+    )
+    reading = read(listed(*(f"<{tag}>{item}</{tag}>" for item in items)))
+    assert said(reading)[:4] == [
+        ("ongoing", "Bro", "Byggs av trä.\nKlar 2027."),
+        ("ongoing", "Damm", "Grävs."),
+        ("ongoing", "Torg", ""),
+        ("ongoing", "Ås", ""),
+    ]
+    assert [len(item.links) for item in reading.initiatives[:4]] == [2, 0, 1, 0]
+
+
 def test_a_title_that_leads_somewhere_is_a_link_too() -> None:
     reading = read(listed("<li><a href=/bro>Bro</a><p>A.</p></li>", "<li><a href=/d>D</a></li>"))
     assert reading.initiatives[0].title == "Bro"

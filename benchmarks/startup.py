@@ -4,7 +4,7 @@
 
 The installed program, in processes of its own, against a page of 150 KB on loopback. Prints the
 least of the runs in CPU-seconds (user and system, start included); exits 1 where a target is
-missed: 0.2 for `--help`, 0.6 for `check`.
+missed: 0.2 for `--help`, 0.6 for the others.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ def lifecycle_lines(life: Document, words: Language, zone: tzinfo) -> Iterator[s
     if days is None:
         return
     since, seen = local(initiative["still_since"], zone), local(initiative["seen_last"], zone)
+    if since == seen:  # it was seen once since it changed
+        return
     key = "lifecycle.stalled" if days >= STALLED_DAYS else "lifecycle.still"
     yield words.say(key, since=since, seen=seen, days=words.count("lifecycle.days", days))
 

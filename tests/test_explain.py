@@ -101,6 +101,7 @@ def test_how_long_a_status_stood_lies_between_two_looks(watch: Watch) -> None:
     watch.look("omsorg", [BUS, *OTHERS])
     watch.look("omsorg", after=10 * timedelta(days=1))
     watch.look("omsorg", [LATER, *OTHERS], after=2 * timedelta(days=1))
+    assert not [line for line in lines(watch, BUS.title) if "Inget har ändrats" in line]
     watch.look("omsorg", after=HOUR)
     found = lines(watch, BUS.title)
     assert (

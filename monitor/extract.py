@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from monitor import passages, quality, shapes
 from monitor.addresses import Place, leaves, place_of, resolve
+from monitor.arrangement import with_columns, with_named_parts
 from monitor.blocks import Block, Outline, RawLink
 from monitor.charset import Decoded, decode
 from monitor.furniture import (
@@ -39,7 +40,6 @@ from monitor.outline import (
     read_content,
     read_html,
     read_whole_body,
-    with_named_parts,
 )
 from monitor.plaintext import looks_like_html, read_text
 from monitor.sniff import asks_to_log_in, cut_ending, not_a_page, too_long, too_tangled
@@ -146,9 +146,10 @@ def _page(
     if html is None:
         return Page(read_text(decoded.text, vocabulary_of(profile).headings), profile, known)
     page = Page(read_html(html), profile, known)
-    if not page.found_anything:
-        named = with_named_parts(page.outline, vocabulary_of(profile).rules)
-        page = page if named is page.outline else Page(named, profile, known)
+    for arrange in (with_named_parts, with_columns):
+        if not page.found_anything:
+            arranged = arrange(page.outline, vocabulary_of(profile).rules)
+            page = page if arranged is page.outline else Page(arranged, profile, known)
     if not page.found_anything and page.outline.area == "main":
         whole = Page(read_whole_body(html), profile, known)
         return whole if whole.found_anything else page
@@ -175,9 +176,17 @@ class Page:
         self.unknown_statuses: list[str] = []
         self.labels_used = 0
         self._settle(survey(outline, profile))
+        if self._has_headings_in_a_row():
+            self.outline = with_columns(outline, vocabulary_of(profile).rules)
+            self.rises = [block.rise for block in self.outline.blocks]
+            self._settle(survey(self.outline, profile))
         if self.survey.guessed and self._parts()[0].found.cost > _DOUBTFUL:
             # One heading again and again, on a torn page, is no status on each initiative.
-            self._settle(survey(outline, profile, guess=False))
+            self._settle(survey(self.outline, profile, guess=False))
+
+    def _has_headings_in_a_row(self) -> bool:
+        found = [heading.block for heading in self.survey.headings] or sorted(self.survey.labels)
+        return any(after == before + 1 for before, after in itertools.pairwise(found))
 
     def _settle(self, surveyed: Survey) -> None:
         self.survey = surveyed

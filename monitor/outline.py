@@ -15,7 +15,7 @@ text only is written down without descending.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -56,7 +56,7 @@ from monitor.shapes import (
     Shape,
     Shapes,
 )
-from monitor.text import heading_key, tidy
+from monitor.text import tidy
 
 MAX_DEPTH = 120
 """Elements nested deeper than this are read, but no longer told apart."""
@@ -1043,7 +1043,7 @@ def _moved(blocks: list[Block], elements: Elements, panel_of: dict[int, int]) ->
             panel = panel_of[index]
             order.extend(content[panel])
             elements.parents[panel] = elements.parents[block.place]
-    return _renumbered([blocks[index] for index in order], elements)
+    return renumbered([blocks[index] for index in order], elements)
 
 
 def _panels(blocks: list[Block], elements: Elements) -> dict[int, int]:
@@ -1083,27 +1083,7 @@ def _says_its_own_name(blocks: list[Block], control: int, content: list[int]) ->
     return any(blocks[n].level and blocks[n].text == name for n in content)
 
 
-def with_named_parts(outline: Outline, headings: Container[str]) -> Outline:
-    """A heading before each element whose `aria-label` is one that eyes don't see.
-
-    `headings`: the keys of those looked for (`heading_key`).
-    """
-    elements = outline.elements
-    names = [elements.attribute(number, "aria-label") for number in range(len(elements.tags))]
-    named = {n: name for n, name in enumerate(names) if name and heading_key(name) in headings}
-    if not named:
-        return outline
-    blocks = outline.blocks[: outline.start]
-    for block in outline.blocks[outline.start :]:
-        for element in elements.path(block.place):
-            if name := named.pop(element, ""):
-                heading = (tidy(name), element, 0, 0, "/heading", 0, (), False, None, None, None)
-                blocks.append(Block(*heading))
-        blocks.append(block)
-    return outline._replace(blocks=_renumbered(blocks, elements))
-
-
-def _renumbered(blocks: list[Block], elements: Elements) -> list[Block]:
+def renumbered(blocks: list[Block], elements: Elements) -> list[Block]:
     """The blocks in a new order, or under new parents: depth and rise counted again."""
     result: list[Block] = []
     before: list[int] = []

@@ -334,3 +334,55 @@ def test_the_pages_footer_is_no_cards_even_where_cards_have_footers() -> None:
     html = written(town, replace(card, page="<div>{sections}</div>" + end))
     reading = extract(Source(html.encode(), None, URL), PROFILE)
     assert found(reading) == expected(town, Style())
+
+
+def test_a_table_with_an_initiative_in_each_cell_is_read_by_its_columns() -> None:
+    town = invent(3, (4, 4, 4))
+    columns = [items for _, _, items in town.sections]
+    cell = "<td><strong>{}</strong>{}</td>"
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            cell.format(i.title, "".join(f"<p>{text}</p>" for text in i.paragraphs)) for i in row
+        )
+        + "</tr>"
+        for row in zip(*columns, strict=True)
+    )
+    heads = "".join(f"<th>{heading}</th>" for heading, _, _ in town.sections)
+    table = f"<table><tr>{heads}</tr>{rows}</table>"
+    reading = extract(
+        Source(written(town, Markup("", "", page=table)).encode(), None, URL), PROFILE
+    )
+    assert [(i.title, i.status) for i in reading.initiatives] == [
+        (item.title, status) for _, status, items in town.sections for item in items
+    ]
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_headings_right_after_each_other_are_empty_sections_not_columns(count: int) -> None:
+    town = invent(3, (count, 2, 1))
+    heads = "".join(f"<h2>{heading}</h2>" for heading, _, _ in town.sections[:count])
+    items = "".join(f"<li><b>Titel {n}</b><p>Text {n}.</p></li>" for n in range(count))
+    page = f"{heads}<ul>{items}</ul>"
+    reading = extract(Source(written(town, Markup("", "", page=page)).encode(), None, URL), PROFILE)
+    last = town.sections[count - 1][1]
+    assert [item.status for item in reading.initiatives] == [last] * count
+
+
+@pytest.mark.parametrize("first", ["panel active", "panel"])
+@pytest.mark.parametrize(
+    "after", ["", '<div class="share">Dela</div><div class="more">Kontakt</div>']
+)
+def test_panels_are_told_from_what_stands_beside_them(first: str, after: str) -> None:
+    town = invent(9, (3, 3, 3))
+    name = (
+        "a row of headings above a row of columns" if first == "panel" else "buttons above panels"
+    )
+    markup = MARKUPS[name]
+    markup = replace(markup, page=f"<div>{markup.page}{after}</div>")
+    if first != "panel":
+        markup = replace(markup, section='<div class="panel@{section}">{rows}</div>')
+    html = written(town, markup).replace("panel@0", first)
+    html = html.replace("panel@1", "panel").replace("panel@2", "panel")
+    reading = extract(Source(html.encode(), None, URL), PROFILE)
+    assert found(reading)["sections"] == expected(town, Style())["sections"]

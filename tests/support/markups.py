@@ -195,6 +195,35 @@ MARKUPS: dict[str, Markup] = {
         toc='<li><a href="#p{section}">{heading}</a></li>',
         page="<div><ul>{contents}</ul>{sections}</div>",
     ),
+    "tabs that say nothing of their panels": Markup(
+        "<h3>{title}</h3>{body}",
+        "",
+        section='<div class="panel">{rows}</div>',
+        toc='<li><a href="#">{heading}</a></li>',
+        page='<ul class="tabs">{contents}</ul><div>{sections}</div>',
+    ),
+    "buttons above panels": Markup(
+        "<details><summary>{title}</summary>{body}</details>",
+        "",
+        section="<div>{rows}</div>",
+        toc="<button>{heading}</button>",
+        page="<div><div>{contents}</div>{sections}</div>",
+    ),
+    "a row of headings above a row of columns": Markup(
+        "<h3>{title}</h3>{body}",
+        "",
+        section='<div class="col">{rows}</div>',
+        toc='<div class="col"><h2>{heading}</h2></div>',
+        page='<div class="row">{contents}</div><div class="row"><div>{sections}</div></div>',
+    ),
+    "a table of three columns": Markup(
+        "<li><strong>{title}</strong>{body}</li>",
+        "",
+        rows="<ul>{rows}</ul>",
+        section="<td>{rows}</td>",
+        toc="<th>{heading}</th>",
+        page="<table><thead><tr>{contents}</tr></thead><tbody><tr>{sections}</tr></tbody></table>",
+    ),
     # headings
     "headings that count": Markup(
         "<details><summary>{title}</summary>{body}</details>",

@@ -1,12 +1,13 @@
 """How many whole checks a CPU-second gives: fetch, keep, read, compare, plan, all on record.
 
-    python -m benchmarks.checks [--pages 200] [--check]
+    python -m benchmarks.checks [--pages 200] [--together] [--check]
 
 Pages of 150 KB with 140 initiatives on one local server, in a process of its own, so that only
 ours is counted. They belong to towns of four sibling pages each, which share their initiatives.
 Four rounds over all of them: the first look; the same bytes again; 304; and an edition in which
 five initiatives of 140 changed. Beside them stands fetching and parsing alone, by httpx and
-selectolax. `--check` exits with 1 where a round is slower than its target.
+selectolax. `--together`: all towns share one profile, so that all pages are one group, in which
+lives are joined. `--check` exits with 1 where a round is slower than its target.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def alone(url: str, pages: int) -> float:
     return pages / (time.process_time() - began)
 
 
-def measure(url: str, pages: int) -> dict[str, float]:
+def measure(url: str, pages: int, *, together: bool) -> dict[str, float]:
     import httpx
 
     from settings import load
@@ -110,7 +111,7 @@ def measure(url: str, pages: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "visionsvakt.toml"
         names = [f"sida-{number}" for number in range(pages)]
-        towns = [f"granvik-{number // SIBLINGS}" for number in range(pages)]
+        towns = [f"granvik-{0 if together else number // SIBLINGS}" for number in range(pages)]
         watched = [
             page(name, f"{url}/{name}", profile=town)
             for name, town in zip(names, towns, strict=True)
@@ -149,6 +150,7 @@ def measure(url: str, pages: int) -> dict[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=200)
+    parser.add_argument("--together", action="store_true", help="all pages in one group")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -166,7 +168,7 @@ def main() -> int:
         assert site.stdout is not None
         url = json.loads(site.stdout.readline())
         print(f"fetch and parse alone {alone(url, asked.pages):8.0f} a CPU-second")
-        found = measure(url, asked.pages)
+        found = measure(url, asked.pages, together=asked.together)
     finally:
         site.kill()
         site.wait()

@@ -160,7 +160,7 @@ def _within_reach(
     """All that `lives.join` may bring together with the touched tracks, or name after them: who
     ever said the same, who is in a decision with them, who has their id or lent them one."""
     found: dict[str, TrackSummary] = {}
-    wanted = derived.in_group(conn, group, touched)
+    wanted = set(touched)
     while wanted:
         new = derived.summaries_of(conn, wanted)
         found |= {track.track: track for track in new}

@@ -246,44 +246,29 @@ def sweep(conn: Connection) -> int:
 # ------------------------------------------------------------------------------------------- lives
 
 
-def set_lives(conn: Connection, lives: Mapping[str, str]) -> None:
-    """Which initiative each track is of. Tracks that have it already are not written."""
-    if not lives:
-        return
-    known: dict[str, str] = {}
-    for some in some_at_once(lives):  # not the whole store's: it may be large
-        stored = sa.select(tracks.c.track, tracks.c.life).where(tracks.c.track.in_(some))
-        rows = conn.execute(stored)
-        known |= {row.track: row.life for row in rows}
-    new = [
-        {"wanted": track, "given": life}
-        for track, life in sorted(lives.items())
-        if known.get(track, life) != life
-    ]
-    if new:
-        query = tracks.update().where(tracks.c.track == sa.bindparam("wanted"))
-        conn.execute(query.values(life=sa.bindparam("given")), new)
+def _summary_queries(those: sa.ColumnElement[bool]) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """What tracks said and when, and the tracks themselves."""
+    first = snapshots_table.alias("first")
+    end = snapshots_table.alias("ended")
+    of_contents = (
+        sa.select(spans.c.track, first.c.at.label("from"), end.c.at.label("to"))
+        .add_columns(item_versions.c.content)
+        .select_from(tracks)
+        .join(spans, (spans.c.page == tracks.c.page) & (spans.c.track == tracks.c.track))
+        .join(item_versions, item_versions.c.id == spans.c.version)
+        .join(first, (first.c.page == spans.c.page) & (first.c.number == spans.c.first_snapshot))
+        .outerjoin(end, (end.c.page == spans.c.page) & (end.c.number == spans.c.end_snapshot))
+        .where(those)
+        .order_by(spans.c.track, spans.c.first_snapshot)
+    )
+    of_tracks = sa.select(tracks.c.track, tracks.c.page, tracks.c.seen)
+    return of_contents, of_tracks.where(those).order_by(tracks.c.track)
 
 
-def track_summaries(conn: Connection, group: str) -> list[TrackSummary]:
-    """Every track of the pages of a group (host and profile), as `lives.join` takes it."""
-    return _summaries(conn, tracks.c.page.in_(_siblings(group)))
-
-
-def summaries_of(conn: Connection, names: Collection[str]) -> list[TrackSummary]:
-    """These tracks; those that are not there are left out."""
-    return [
-        summary
-        for some in some_at_once(names)
-        for summary in _summaries(conn, tracks.c.track.in_(some))
-    ]
-
-
-def saying_the_same(conn: Connection, names: Collection[str]) -> set[str]:
-    """The tracks, of whatever page, that ever said what one of these ever said."""
+def _saying_the_same() -> sa.Select[Any]:
     mine, its = spans.alias("mine"), item_versions.alias("its")
     other, yours = item_versions.alias("other"), spans.alias("yours")
-    query = (
+    return (
         sa.select(yours.c.track)
         .distinct()
         .select_from(tracks)
@@ -292,20 +277,78 @@ def saying_the_same(conn: Connection, names: Collection[str]) -> set[str]:
         # An equal content has an equal title: that is what there is an index for.
         .join(other, (other.c.title_key == its.c.title_key) & (other.c.content == its.c.content))
         .join(yours, yours.c.version == other.c.id)
+        .where(_NAMED)
     )
+
+
+_NAMED: Final = tracks.c.track.in_(sa.bindparam("names", expanding=True))
+_ON_SIBLINGS: Final = tracks.c.page.in_(
+    sa.select(pages.c.key).where(pages.c.group == sa.bindparam("group"))
+)
+_OF_GROUP: Final = _summary_queries(_ON_SIBLINGS)
+_OF_NAMES: Final = _summary_queries(_NAMED)
+_OF_LIFE: Final = _summary_queries(tracks.c.life == sa.bindparam("life"))
+_SAYING_THE_SAME: Final = _saying_the_same()
+_IN_GROUP: Final = (
+    sa.select(tracks.c.track)
+    .join(pages, pages.c.key == tracks.c.page)
+    .where(pages.c.group == sa.bindparam("group"), _NAMED)
+)
+_SEEN_IN: Final = sa.select(tracks.c.track, tracks.c.seen).where(
+    _ON_SIBLINGS, sa.cast(tracks.c.seen, sa.Text).like(sa.bindparam("capture"))
+)
+_LIVES: Final = sa.select(tracks.c.track, tracks.c.life).where(_NAMED)
+_GIVE_LIFE: Final = (
+    tracks.update()
+    .where(tracks.c.track == sa.bindparam("wanted"))
+    .values(life=sa.bindparam("given"))
+)
+
+
+def set_lives(conn: Connection, lives: Mapping[str, str]) -> None:
+    """Which initiative each track is of. Tracks that have it already are not written."""
+    if not lives:
+        return
+    known: dict[str, str] = {}
+    for some in some_at_once(lives):  # not the whole store's: it may be large
+        known |= {row.track: row.life for row in conn.execute(_LIVES, {"names": some})}
+    new = [
+        {"wanted": track, "given": life}
+        for track, life in sorted(lives.items())
+        if known.get(track, life) != life
+    ]
+    if new:
+        conn.execute(_GIVE_LIFE, new)
+
+
+def track_summaries(conn: Connection, group: str) -> list[TrackSummary]:
+    """Every track of the pages of a group (host and profile), as `lives.join` takes it."""
+    return _summaries(conn, _OF_GROUP, {"group": group})
+
+
+def summaries_of(conn: Connection, names: Collection[str]) -> list[TrackSummary]:
+    """These tracks; those that are not there are left out."""
+    return [
+        summary
+        for some in some_at_once(names)
+        for summary in _summaries(conn, _OF_NAMES, {"names": some})
+    ]
+
+
+def saying_the_same(conn: Connection, names: Collection[str]) -> set[str]:
+    """The tracks, of whatever page, that ever said what one of these ever said."""
     found: set[str] = set()
     for some in some_at_once(names):
-        found.update(conn.execute(query.where(tracks.c.track.in_(some))).scalars())
+        found.update(conn.execute(_SAYING_THE_SAME, {"names": some}).scalars())
     return found
 
 
 def seen_in(conn: Connection, group: str, seen: Collection[Observation]) -> set[str]:
     """The tracks of a group that were seen at one of these places."""
     found: set[str] = set()
-    query = sa.select(tracks.c.track, tracks.c.seen).where(tracks.c.page.in_(_siblings(group)))
     for capture in {one.capture for one in seen}:
-        named = sa.cast(tracks.c.seen, sa.Text).contains(capture, autoescape=True)
-        for name, places in conn.execute(query.where(named)):
+        rows = conn.execute(_SEEN_IN, {"group": group, "capture": f"%{capture}%"})
+        for name, places in rows:
             if any(place in seen for _, place in _timed(places)):
                 found.add(name)
     return found
@@ -314,21 +357,15 @@ def seen_in(conn: Connection, group: str, seen: Collection[Observation]) -> set[
 def in_group(conn: Connection, group: str, names: Collection[str]) -> set[str]:
     """Those of these tracks that are there and stand on the group's pages."""
     found: set[str] = set()
-    query = sa.select(tracks.c.track).join(pages, pages.c.key == tracks.c.page)
-    query = query.where(pages.c.group == group)
     for some in some_at_once(names):
-        found.update(conn.execute(query.where(tracks.c.track.in_(some))).scalars())
+        found.update(conn.execute(_IN_GROUP, {"group": group, "names": some}).scalars())
     return found
 
 
 def tracks_of_life(conn: Connection, life: str) -> list[TrackSummary]:
     """Every track of one initiative, the oldest first; none where there is no such initiative."""
-    found = _summaries(conn, tracks.c.life == life)
+    found = _summaries(conn, _OF_LIFE, {"life": life})
     return sorted(found, key=lambda track: (track.observations[0][0], track.page, track.track))
-
-
-def _siblings(group: str) -> sa.Select[Any]:
-    return sa.select(pages.c.key).where(pages.c.group == group)
 
 
 def births(conn: Connection, of_tracks: Iterable[str]) -> dict[str, tuple[str, Observation]]:
@@ -341,32 +378,17 @@ def births(conn: Connection, of_tracks: Iterable[str]) -> dict[str, tuple[str, O
     }
 
 
-def _summaries(conn: Connection, those: sa.ColumnElement[bool]) -> list[TrackSummary]:
-    first = snapshots_table.alias("first")
-    end = snapshots_table.alias("ended")
-    query = (
-        sa.select(spans.c.track, first.c.at.label("from"), end.c.at.label("to"))
-        .add_columns(item_versions.c.content)
-        .select_from(tracks)
-        .join(spans, (spans.c.page == tracks.c.page) & (spans.c.track == tracks.c.track))
-        .join(item_versions, item_versions.c.id == spans.c.version)
-        .join(first, (first.c.page == spans.c.page) & (first.c.number == spans.c.first_snapshot))
-        .outerjoin(end, (end.c.page == spans.c.page) & (end.c.number == spans.c.end_snapshot))
-        .where(those)
-        .order_by(spans.c.track, spans.c.first_snapshot)
-    )
+def _summaries(
+    conn: Connection, those: tuple[sa.Select[Any], sa.Select[Any]], asked: Mapping[str, Any]
+) -> list[TrackSummary]:
+    of_contents, of_tracks = those
     contents: dict[str, list[tuple[datetime, datetime | None, str]]] = {}
-    for track, start, stop, key in conn.execute(query):
+    for track, start, stop, key in conn.execute(of_contents, asked):
         mine = contents.setdefault(track, [])
         if mine and mine[-1][1] == start and mine[-1][2] == key:
             mine[-1] = (mine[-1][0], stop, key)
         else:
             mine.append((start, stop, key))
-    rows = conn.execute(
-        sa.select(tracks.c.track, tracks.c.page, tracks.c.seen)
-        .where(those)
-        .order_by(tracks.c.track)
-    )
     return [
         TrackSummary(
             row.track,
@@ -374,7 +396,7 @@ def _summaries(conn: Connection, those: sa.ColumnElement[bool]) -> list[TrackSum
             tuple(sorted(_timed(row.seen), key=lambda seen: (seen[0], seen[1].ordinal))),
             tuple(contents.get(row.track, ())),
         )
-        for row in rows
+        for row in conn.execute(of_tracks, asked)
     ]
 
 

@@ -802,7 +802,18 @@ def anchors(
         query = query.where(anchors_table.c.page == page)
     if kind is not None:
         query = query.where(anchors_table.c.kind == kind)
-    return tuple(_anchor(row) for row in conn.execute(query))
+    return tuple(
+        Anchor(
+            row.id,
+            row.kind,
+            row.page,
+            Observation(row.capture, row.ordinal),
+            row.at,
+            row.content,
+            row.before,
+        )
+        for row in conn.execute(query)
+    )
 
 
 def anchors_of_lives(
@@ -810,17 +821,19 @@ def anchors_of_lives(
 ) -> dict[Observation, str]:
     """Where initiatives were published, and by which ids: those on these pages, and these ids."""
     found: dict[Observation, str] = {}
-    query = sa.select(anchors_table).where(anchors_table.c.kind == "initiative")
-    for column, wanted in ((anchors_table.c.page, at_pages), (anchors_table.c.id, ids)):
+    for query, wanted in ((_LIVES_ON_PAGES, at_pages), (_LIVES_BY_ID, ids)):
         for some in some_at_once(wanted):
-            rows = conn.execute(query.where(column.in_(some)))
-            found.update((anchor.seen, anchor.id) for anchor in map(_anchor, rows))
+            for name, capture, ordinal in conn.execute(query, {"some": some}):
+                found[Observation(capture, ordinal)] = name
     return found
 
 
-def _anchor(row: Row[Any]) -> Anchor:
-    seen = Observation(row.capture, row.ordinal)
-    return Anchor(row.id, row.kind, row.page, seen, row.at, row.content, row.before)
+_LIVES_ON_PAGES, _LIVES_BY_ID = (
+    sa.select(anchors_table.c.id, anchors_table.c.capture, anchors_table.c.ordinal).where(
+        anchors_table.c.kind == "initiative", column.in_(sa.bindparam("some", expanding=True))
+    )
+    for column in (anchors_table.c.page, anchors_table.c.id)
+)
 
 
 # --------------------------------------------------------------------------------------- technical

@@ -379,11 +379,14 @@ class Page:
         stands = {self._stands(p.heading.block) for p in parts if p.heading is not None and html}
         taken = {unit.title for part in parts for unit in part.found.units}
         taken.update(part.heading.block for part in parts if part.heading is not None)
+        heads = {part.heading.block for part in parts if part.heading is not None}
         found = []
         for number in range(self.start, self.stop):
             block = self.blocks[number]
             if level:
-                like = 1 < block.level <= level
+                # A theme's heading stands right above sections of its own.
+                theme = number + 1 in heads and block.level < self.blocks[number + 1].level
+                like = 1 < block.level <= level and not theme
             else:
                 like = block.look in looks and not block.links and self._stands(number) in stands
             if like and number not in taken and number not in self.quiet:

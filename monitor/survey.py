@@ -286,6 +286,8 @@ class _Surveyor:
 
     def meet_badge(self, number: int, block: Block, words: Vocabulary) -> None:
         """`<h3>Titel <span>Pågående</span></h3>`, or the badge first."""
+        if number in self.labels:
+            return
         for part in (block.tail, block.lead):
             if part is None or len(part.text) > words.longest:
                 continue
@@ -404,7 +406,10 @@ class _Surveyor:
         if any(heading.rank == 0 for heading in self.found):
             self.labels = {n: rule for n, rule in self.labels.items() if not isinstance(rule, str)}
             return False
+        self.leave_out_legends()
         cells = self.alone_in_their_unit() or self.at_their_units_end()
+        if self.are_only_named(cells):
+            return False
         distinct = len(set(self.exact.values()))
         # One word again and again is a torn page's heading, not a status on each initiative.
         repeated = guess and len(self.exact) > distinct >= 2
@@ -415,6 +420,28 @@ class _Surveyor:
         sure = self.explicit > 0 or len(cells) >= 2
         self.guessed = repeated and not sure
         return sure or repeated or (len(self.badges) >= 2 and not self.found)
+
+    def leave_out_legends(self) -> None:
+        """Status words side by side are a legend or a filter, where others stand alone."""
+        looks = {number: self.blocks[number].look for number in self.exact}
+        lone = {
+            number: rule
+            for number, rule in self.exact.items()
+            if looks[number] not in (looks.get(number - 1), looks.get(number + 1))
+        }
+        if len(lone) >= 2 and len(set(lone.values())) >= 2:
+            beside = self.exact.keys() - lone.keys()
+            self.quiet.update(dict.fromkeys(beside, "legend"))
+            self.exact = lone
+
+    def are_only_named(self, cells: Sequence[int]) -> bool:
+        """Whether items name the sections that bold headings open: «Vi arbetar på tre sätt: …»."""
+        named = {self.exact[number] for number in cells}
+        return bool(named) and named <= {
+            heading.rule
+            for heading in self.found
+            if heading.rank <= 1 and heading.block not in cells
+        }
 
     def alone_in_their_unit(self) -> list[int]:
         """Status words that stand one to each list item, row or article."""

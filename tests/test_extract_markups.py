@@ -165,6 +165,26 @@ def test_a_section_that_only_says_that_it_is_empty_has_no_initiatives(name: str)
     assert found(reading) == expected(bare, Style()) | {"unclaimed": [says]}
 
 
+def test_sections_may_stand_under_each_theme() -> None:
+    town = invent(12, (6, 4, 4))
+    markup = Markup("<h4>{title}</h4>{body}", "<h3>{heading}</h3>")
+    halves = []
+    for half in (0, 1):
+        sections = tuple((head, status, items[half::2]) for head, status, items in town.sections)
+        halves.append(replace(town, sections=sections))
+    html = written(town, replace(markup, page="@"))
+    parts = [written(half, markup).split("</p><h3>", 1)[1].split("</main>")[0] for half in halves]
+    body = "".join(f"<h2>{name}</h2><h3>{part}" for name, part in zip("AB", parts, strict=True))
+    reading = extract(Source(html.replace("@", body).encode(), None, URL), PROFILE)
+    assert reading.verdict == "good"
+    assert [(i.title, i.status) for i in reading.initiatives] == [
+        (item.title, status)
+        for half in halves
+        for _, status, items in half.sections
+        for item in items
+    ]
+
+
 ENDS = (
     '<div><h3>Dela det här:</h3><ul><li><a href="?s=f">Dela på Facebook</a></li></ul></div>',
     '<p>Dela på: <a href="https://f.example/">Facebook</a> <a href="https://l.example/">LinkedIn'

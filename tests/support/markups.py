@@ -250,6 +250,13 @@ MARKUPS: dict[str, Markup] = {
         "<details><summary>{title}</summary>{body}</details>",
         "<h2>{heading}</h2><p>Visar {count} av {count} insatser</p>",
     ),
+    "a list that names the sections, and bold headings": Markup(
+        "<li><b>{title}</b>{body}</li>",
+        "<p><strong>{heading}</strong></p>",
+        "<ul>{rows}</ul>",
+        toc="<li>{heading}</li>",
+        page="<ul>{contents}</ul>{sections}",
+    ),
     "items above their sections' level": Markup(
         "<div><h2>{title}</h2>{body}</div>", "<h3>{heading}</h3>", "<div>{rows}</div>"
     ),
@@ -325,6 +332,15 @@ MARKUPS: dict[str, Markup] = {
         "<li><span class=badge>{heading}</span><h3>{title}</h3>{body}</li>",
         "",
         page="<ul>{sections}</ul>",
+    ),
+    "a label with a bold word": Markup(
+        "<div><h2>{title}</h2><p>Status: <strong>{heading}</strong></p>{body}</div>", ""
+    ),
+    "buttons that filter above badges": Markup(
+        "<div><p>{heading}</p><h2>{title}</h2>{body}</div>",
+        "",
+        toc="<button>{heading}</button>",
+        page="<div><button>Alla</button>{contents}</div><div>{sections}</div>",
     ),
     "a badge in the title": Markup(
         "<details><summary><h3>{title} <span>{heading}</span></h3></summary>{body}</details>", ""

@@ -727,7 +727,7 @@ class _Walk:
     def is_cards(self, at: int, place: int) -> bool:
         """Whether a footer is one of many: more of the page's headings come, or it stands alike."""
         if self.last_heading < 0:
-            headed = [n for n, one in self.known.items() if any(b.level for b in one.blocks)]
+            headed = [n for n, passage in self.known.items() if passage.holds(LEVELS)]
             headed.append(self.markup.last_outside(LEVELS, ("footer", "nav")))
             self.last_heading = max(headed)
         kind = self.elements.written[place] if place >= 0 else ""

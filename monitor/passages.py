@@ -13,12 +13,12 @@ none of them is part of a passage, nor is what they hold.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
 from monitor.blocks import Block, Elements
-from monitor.markup import Markup, markup_of
+from monitor.markup import Markup, markup_of, name_of
 from monitor.shapes import BLOCK, BR, END, IMAGE, KNOWN, LANDMARK, NOTHING, Shape, Shapes
 
 _FEWEST_TAGS = 4
@@ -51,6 +51,10 @@ class Passage(NamedTuple):
     parents: list[int]
     """Of the elements inside it: one less than it has elements."""
     blocks: list[Block]
+
+    def holds(self, names: Container[str]) -> bool:
+        """Whether a tag in it opens an element of one of these names, be it empty."""
+        return any(name_of(tag) in names for tag in self.key[1].split("<")[::2])
 
     def moved(self, number: int, rise: int) -> Passage:
         """The same as another element, its first block with another rise."""

@@ -134,3 +134,12 @@ def test_a_footer_is_a_cards_own_whether_the_cards_after_it_were_read_before_or_
     pages = [html.replace("Ingress.", f"Ingress {n}.").encode() for n in range(3)]
     assert len(extract(Source(pages[0], None, URL), PROFILE).initiatives) == 9
     assert_read_as_anew(pages)
+
+
+def test_a_heading_without_words_counts_the_same_whether_it_was_read_before_or_not() -> None:
+    html = (
+        "<body><main><h1>Rubrik</h1><p>Ingress {}.</p><div class=card><h2>Ett</h2><p>Text.</p>"
+        "<footer><p>Fot.</p></footer></div><div class=last><h2></h2>"
+        "<div><p>Mer.</p><p>Slut.</p></div></div></main></body>"
+    )
+    assert_read_as_anew([html.format(n).encode() for n in range(3)])

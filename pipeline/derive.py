@@ -103,7 +103,7 @@ def derive_again(
     is_first = result.first and not cursor.state.number
     outcome = result.outcome
     if cursor.state.number and outcome in ("first", "changed", "unchanged"):
-        outcome = "changed" if new else "unchanged"
+        outcome = "changed" if any(one not in before for one in now) else "unchanged"
     return replace(
         result,
         outcome=outcome,

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Sequence
 from itertools import islice
 
 from monitor.blocks import Block, Elements, Outline
-from monitor.outline import renumbered
+from monitor.outline import moved_under, panels_of, renumbered
 from monitor.text import heading_key, tidy
 
 _CELLS = ("td", "th")
@@ -53,6 +53,27 @@ def with_columns(outline: Outline, headings: Container[str]) -> Outline:
             return _under_each(outline, run, columns)
         run = [number]
     return outline
+
+
+def with_details(outline: Outline, headings: Sequence[int]) -> Outline:
+    """The details that stand below all sections, moved to the titles there that lead to them.
+
+    `headings`: the sections' blocks. Between them is nothing but titles.
+    """
+    blocks, elements = outline.blocks, outline.elements
+    first, last = headings[0], headings[-1]
+    titles = [number for number in range(first, len(blocks)) if blocks[number].ref]
+    if len(titles) < 2 or titles[-1] - first + 1 != len(titles) + len(headings):
+        return outline
+    panel_of = {n: panel for n, panel in panels_of(blocks, elements).items() if n > first}
+    inside = set(panel_of.values())
+    begins = (n for n, block in enumerate(blocks) if inside & {*elements.path(block.place)})
+    if len(panel_of) != len(titles) or next(begins, 0) <= max(titles[-1], last):
+        return outline
+    ordered = moved_under(blocks, elements, panel_of, named=True)
+    texts = {block.text for block in ordered if block.level}
+    kept = [block for block in ordered if not (block.ref and block.text in texts)]
+    return outline._replace(blocks=renumbered(kept, elements))
 
 
 def _columns(blocks: list[Block], elements: Elements, heads: Sequence[int]) -> list[list[int]]:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from monitor import passages, quality, shapes
 from monitor.addresses import Place, leaves, place_of, resolve
-from monitor.arrangement import with_columns, with_named_parts
+from monitor.arrangement import with_columns, with_details, with_named_parts
 from monitor.blocks import Block, Outline, RawLink
 from monitor.charset import Decoded, decode
 from monitor.furniture import (
@@ -180,6 +180,12 @@ class Page:
             self.outline = with_columns(outline, vocabulary_of(profile).rules)
             self.rises = [block.rise for block in self.outline.blocks]
             self._settle(survey(self.outline, profile))
+        if self.survey.headings and any(block.ref for block in self.outline.blocks):
+            found = [heading.block for heading in self.survey.headings]
+            self.outline = with_details(self.outline, found)
+            if self.outline.blocks is not self.blocks:
+                self.rises = [block.rise for block in self.outline.blocks]
+                self._settle(survey(self.outline, profile))
         if self.survey.guessed and self._parts()[0].found.cost > _DOUBTFUL:
             # One heading again and again, on a torn page, is no status on each initiative.
             self._settle(survey(self.outline, profile, guess=False))

@@ -999,7 +999,7 @@ def with_panels_in_place(blocks: list[Block], elements: Elements) -> list[Block]
     if not any(block.ref or block.look.endswith("/tab") for block in blocks):
         return blocks
     for nesting in range(3):
-        panel_of = _panels(blocks, elements)
+        panel_of = panels_of(blocks, elements)
         panels = set(panel_of.values())
         depths = {
             index: len(panels.intersection(elements.path(blocks[index].place)))
@@ -1007,13 +1007,16 @@ def with_panels_in_place(blocks: list[Block], elements: Elements) -> list[Block]
         }
         level = {index: panel for index, panel in panel_of.items() if depths[index] == nesting}
         if len(level) >= 2:
-            blocks = _moved(blocks, elements, level)
+            blocks = moved_under(blocks, elements, level)
         if max(depths.values(), default=0) <= nesting:
             break
     return blocks
 
 
-def _moved(blocks: list[Block], elements: Elements, panel_of: dict[int, int]) -> list[Block]:
+def moved_under(
+    blocks: list[Block], elements: Elements, panel_of: dict[int, int], named: bool = False
+) -> list[Block]:
+    """The panels moved to follow their controls; also those that say their names, if `named`."""
     content: dict[int, list[int]] = {panel: [] for panel in panel_of.values()}
     owner: dict[int, int] = {}
     for index, block in enumerate(blocks):
@@ -1024,7 +1027,7 @@ def _moved(blocks: list[Block], elements: Elements, panel_of: dict[int, int]) ->
     apart = []
     for index, panel in panel_of.items():
         mine = content[panel]
-        if not mine or index in mine or _says_its_own_name(blocks, index, mine):
+        if not mine or index in mine or (not named and _says_its_own_name(blocks, index, mine)):
             continue
         between = range(index + 1, mine[0])
         if mine[0] < index or any(n in panel_of or owner.get(n, panel) != panel for n in between):
@@ -1046,7 +1049,7 @@ def _moved(blocks: list[Block], elements: Elements, panel_of: dict[int, int]) ->
     return renumbered([blocks[index] for index in order], elements)
 
 
-def _panels(blocks: list[Block], elements: Elements) -> dict[int, int]:
+def panels_of(blocks: list[Block], elements: Elements) -> dict[int, int]:
     """Control (a block's number) -> the element it opens: by id, by label, tabs by their order."""
     refs = {block.ref for block in blocks if block.ref}
     labels: dict[str, int] = {}

@@ -420,7 +420,10 @@ def _structure(reading: Reading, profile: Profile, facts: PageFacts) -> list[Rea
 
 
 def _repeated(initiatives: Sequence[Initiative]) -> int:
-    """How many stand there a second time, or under a title that most of the others have, too."""
+    """How many stand there a second time, or under a title that most of the others have, too.
+
+    Or without a text, which another has under the same title.
+    """
     count = len(initiatives)
     titles = Counter([item.title for item in initiatives])
     if len(titles) == count:
@@ -428,4 +431,6 @@ def _repeated(initiatives: Sequence[Initiative]) -> int:
     keys = {(item.title, item.description, item.status) for item in initiatives}
     most = max(titles.values())
     many = most >= SAME_TITLE_AT_LEAST and most > 0.5 * count
-    return max(count - len(keys), most - 1 if many else 0)
+    bare = [item for item in initiatives if not (item.description or item.links)]
+    elsewhere = sum(titles[item.title] > 1 for item in bare)
+    return max(count - len(keys), most - 1 if many else 0, elsewhere)

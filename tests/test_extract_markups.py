@@ -185,6 +185,14 @@ def test_sections_may_stand_under_each_theme() -> None:
     ]
 
 
+def test_titles_whose_texts_stand_elsewhere_unfound_make_a_suspect_reading() -> None:
+    town = invent(12, (6, 4, 4))
+    item = "<button>{title}</button>¤<div role=dialog><h3>{title}</h3>{body}</div>¤"
+    reading = extract(Source(written(town, Markup(item)).encode(), None, URL), PROFILE)
+    assert reading.verdict == "suspect"
+    assert "repeated" in {reason.code for reason in reading.reasons}
+
+
 ENDS = (
     '<div><h3>Dela det här:</h3><ul><li><a href="?s=f">Dela på Facebook</a></li></ul></div>',
     '<p>Dela på: <a href="https://f.example/">Facebook</a> <a href="https://l.example/">LinkedIn'

@@ -2,7 +2,8 @@
 
 Each is a few templates over the same invented town, so that one can add what one met somewhere
 in two lines. Fields: {title}, {texts} and {links} (each in a `<p>`), {body} (both), {heading},
-{section} (its number), {count} (of its items), {n} (the item's number on the page).
+{section} (its number), {count} (of its items), {n} (the item's number on the page). What an item
+has between two ¤ stands below all sections.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ def written(town: Town, markup: Markup) -> str:
         sections.append(markup.section.format(head=head, rows=rows, **about))
         contents.append(markup.toc.format(**about))
     body = markup.page.format(sections="".join(sections), contents="".join(contents))
+    pieces = body.split("¤")  # each second one stands below them all
+    body = "".join(pieces[::2]) + "".join(pieces[1::2])
     intro = "".join(f"<p>{escape(text, quote=False)}</p>" for text in town.intro)
     return (
         f'<!DOCTYPE html><html lang="sv"><head><title>{escape(town.title)} - Granvik</title></head>'
@@ -130,6 +133,16 @@ MARKUPS: dict[str, Markup] = {
     "buttons of many spans": Markup(
         "<div><button><span><b>{title}</b></span><span><svg></svg><span>Visa mer</span></span>"
         "</button><div>{body}</div></div>"
+    ),
+    "lists that lead to details below them all": Markup(
+        '<li><a href="#i{n}">{title}</a></li>¤<div id="i{n}"><h3>{title}</h3>{body}</div>¤',
+        "<h2>{heading}</h2>",
+        "<ul>{rows}</ul>",
+    ),
+    "buttons that open dialogs below them all": Markup(
+        '<button aria-controls="i{n}">{title}</button>¤<div id="i{n}" role="dialog"><h3>{title}'
+        "</h3><button>×</button>{body}</div>¤",
+        "<h2>{heading}</h2>",
     ),
     # words that fold
     "words for ears before a title": Markup(

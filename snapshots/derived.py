@@ -658,10 +658,16 @@ def _committed(
 ) -> tuple[str, dict[str, Any]]:
     """The log commits to a hash of all that a snapshot says; its number is no part of it."""
     items = [(heading, one.status, _digest(one).hex()) for heading, one in said]
-    whole = {"words": to_plain(words), "initiatives": items}
+    whole = {"words": _plain_words(words), "initiatives": items}
     content = sha256(ledger.canonical(whole)).hexdigest()
     fact = {"page": page, "capture": capture, "content": content}
     return short_id("s", [page, capture, content]), fact
+
+
+@lru_cache(maxsize=64)
+def _plain_words(words: PageWords | None) -> Any:
+    """A page's own words as they are stored: the same from snapshot to snapshot, mostly."""
+    return to_plain(words)
 
 
 def _standing_after(snapshot: Snapshot, standing: Mapping[str, Standing]) -> dict[str, Standing]:

@@ -29,6 +29,7 @@ def away_at_start() -> Iterator[None]:
 
 def come_as_usual() -> None:
     """For a process that stays: what it was begun with is there for good, the rest is as ever."""
+    gc.collect()
     gc.freeze()
     gc.set_threshold(*_USUAL)
 

@@ -144,7 +144,8 @@ def _call_siblings(conn: Connection, page: Watched, now: datetime) -> datetime |
     siblings = watch.siblings(conn, page.key)
     waits = held(conn, watch.ids_of(conn, (page.key, *siblings)))
     since, until = waits if waits is not None and waits[1] > now else (now, now + HOLD)
-    watch.make_due(conn, [key for key in siblings if not _looked_since(conn, key, since)], now)
+    looked = facts.looked_since(conn, siblings, since)
+    watch.make_due(conn, [key for key in siblings if key not in looked], now)
     return until if siblings else None
 
 
@@ -153,12 +154,7 @@ def _release_siblings(conn: Connection, page: Watched) -> None:
     group = (page.key, *watch.siblings(conn, page.key))
     ids = watch.ids_of(conn, group)
     waits = held(conn, ids)
-    if waits is not None and all(_looked_since(conn, key, waits[0]) for key in group):
+    if waits is not None and facts.looked_since(conn, group, waits[0]) == set(group):
         looked = facts.last_at(conn, page.key)
         if looked is not None:
             release_held(conn, ids, looked)
-
-
-def _looked_since(conn: Connection, key: str, moment: datetime) -> bool:
-    looked = facts.last_at(conn, key)
-    return looked is not None and looked >= moment

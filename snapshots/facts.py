@@ -88,6 +88,17 @@ _LAST_BODY: Final = (
     .order_by(captures.c.at.desc(), captures.c.id.desc())
     .limit(1)
 )
+_SOME: Final[sa.BindParameter[Any]] = sa.bindparam("some", expanding=True)
+_LOOKED_SINCE: Final = (
+    sa.select(captures.c.page)
+    .distinct()
+    .where(captures.c.page.in_(_SOME), captures.c.at >= _MOMENT)
+)
+_PACKED_SINCE: Final = (
+    sa.select(capture_packs.c.page)
+    .distinct()
+    .where(capture_packs.c.page.in_(_SOME), capture_packs.c.last_at >= _MOMENT)
+)
 _LAST_AT: Final = sa.select(
     sa.select(sa.func.max(captures.c.at)).where(captures.c.page == _PAGE).scalar_subquery(),
     sa.select(sa.func.max(capture_packs.c.last_at))
@@ -374,6 +385,16 @@ def last_at(conn: Connection, page: str) -> datetime | None:
     """When the page was looked at last."""
     row = conn.execute(_LAST_AT, {"page": page}).one()
     return max((moment for moment in row if moment is not None), default=None)
+
+
+def looked_since(conn: Connection, keys: Collection[str], moment: datetime) -> set[str]:
+    """Those of these pages that were looked at then or later."""
+    found: set[str] = set()
+    for some in some_at_once(keys):
+        asked = {"some": some, "moment": moment}
+        for query in (_LOOKED_SINCE, _PACKED_SINCE):
+            found.update(conn.execute(query, asked).scalars())
+    return found
 
 
 def body_before(conn: Connection, page: str, moment: datetime) -> str | None:
@@ -830,7 +851,7 @@ def anchors_of_lives(
 
 _LIVES_ON_PAGES, _LIVES_BY_ID = (
     sa.select(anchors_table.c.id, anchors_table.c.capture, anchors_table.c.ordinal).where(
-        anchors_table.c.kind == "initiative", column.in_(sa.bindparam("some", expanding=True))
+        anchors_table.c.kind == "initiative", column.in_(_SOME)
     )
     for column in (anchors_table.c.page, anchors_table.c.id)
 )

@@ -83,6 +83,20 @@ def test_a_look_comes_back_with_everything_that_was_seen(store: Database) -> Non
         assert facts.capture(conn, "k-nothing") is None
 
 
+def test_a_page_was_looked_at_since_a_moment_whether_its_looks_are_packed_or_not(
+    store: Database,
+) -> None:
+    at = seen(3).at
+    with store.write() as conn:
+        facts.record(conn, seen(1))
+        facts.record(conn, seen(3))
+        for _ in ("loose", "packed"):
+            assert facts.looked_since(conn, ("another", "granvik"), at) == {"granvik"}
+            assert facts.looked_since(conn, ("another", "granvik"), at + HOUR) == set()
+            facts.pack(conn, date(2100, 1, 1))
+        assert conn.execute(sa.select(sa.func.count()).select_from(schema.captures)).scalar() == 0
+
+
 def test_the_same_page_time_and_bytes_twice_is_one_capture(store: Database) -> None:
     with store.write() as conn:
         first = facts.record(conn, seen(3))

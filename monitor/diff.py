@@ -128,10 +128,11 @@ def compare_words(old: PageWords, new: PageWords) -> tuple[WordsDifference, ...]
 
 
 def _headings(words: PageWords) -> dict[str | None, list[str]]:
-    found: dict[str | None, list[str]] = defaultdict(list)
+    """Each status' headings, once each: a list in groups has the same ones in every group."""
+    found: dict[str | None, dict[str, str]] = defaultdict(dict)
     for status, heading in words.headings:
-        found[status].append(heading)
-    return found
+        found[status].setdefault(same_key(heading), heading)
+    return {status: list(headings.values()) for status, headings in found.items()}
 
 
 def _unmet(old: Sequence[str], new: Sequence[str]) -> tuple[list[str], list[str]]:

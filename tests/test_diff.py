@@ -176,3 +176,9 @@ def test_a_section_that_comes_or_goes_has_words_on_one_side() -> None:
     new = PageWords("T", (), (("ongoing", "Nu"), ("developing", "Sen")))
     assert compare_words(old, new) == (WordsDifference("section", None, "Sen"),)
     assert compare_words(new, old) == (WordsDifference("section", "Sen", None),)
+
+
+def test_a_heading_that_comes_again_in_each_group_is_one_of_the_pages_words() -> None:
+    old = PageWords("T", (), (("ongoing", "Nu"), ("developing", "Sen")))
+    again = PageWords("T", (), (*old.headings, *old.headings))
+    assert compare_words(old, again) == compare_words(again, old) == ()

@@ -186,7 +186,11 @@ class _Surveyor:
                     continue
             low = text.lower()
             if block.level == 1:
-                self.titles.append(number)
+                rule = words.rules.get(heading_key(text))
+                if rule is not None:
+                    self.meet_heading(number, text, rule)
+                else:
+                    self.titles.append(number)
                 continue
             if waiting >= 0 and not block.head:
                 rule = words.statuses.get(heading_key(text))

@@ -270,6 +270,11 @@ MARKUPS: dict[str, Markup] = {
         toc="<li>{heading}</li>",
         page="<ul>{contents}</ul>{sections}",
     ),
+    "sections as high as the page": Markup(
+        "<article><h2>{title}</h2>{body}</article>",
+        "<h1>{heading}</h1>",
+        section="<section>{head}{rows}</section>",
+    ),
     "items above their sections' level": Markup(
         "<div><h2>{title}</h2>{body}</div>", "<h3>{heading}</h3>", "<div>{rows}</div>"
     ),

@@ -7,7 +7,7 @@ tables of columns, tabs that say nothing about their panels.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from itertools import islice
+from itertools import takewhile
 
 from monitor.blocks import Block, Elements, Outline
 from monitor.outline import moved_under, panels_of, renumbered
@@ -134,15 +134,22 @@ def _by_cell(
     """The columns of a table of several rows, where each row has a cell in all."""
     columns: list[list[int]] = [[] for _ in range(count)]
     for row, mine in rows:
-        after = range(row + 1, len(elements.tags))
-        inside = (n for n in after if elements.parents[n] == row and elements.tags[n] in _CELLS)
-        cells = list(islice(inside, count + 1))
+        cells = _cells(elements, row)
         if len(cells) != count:
             return []
         for number in mine:
             path = elements.path(blocks[number].place)
-            columns[next(n for n, cell in enumerate(cells) if cell in path)].append(number)
+            column = next((n for n, cell in enumerate(cells) if cell in path), None)
+            if column is None:
+                return []
+            columns[column].append(number)
     return columns
+
+
+def _cells(elements: Elements, row: int) -> list[int]:
+    parents, tags = elements.parents, elements.tags
+    inside = takewhile(lambda n: parents[n] >= row, range(row + 1, len(parents)))
+    return [n for n in inside if parents[n] == row and tags[n] in _CELLS]
 
 
 def _under_each(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -210,12 +211,8 @@ class Page:
     def _end_of_content(self) -> int:
         """Without `<main>`, the content ends with the element that holds title and headings."""
         stop, headings = self.survey.stop, self.survey.headings
-        for number in range(stop - 1, headings[-1].block if headings else stop, -1):
-            # What the page's last headings open is no content, where these head boxes.
-            if self.blocks[number].level > 1:
-                if not self._heads_box(number) or self._is_units_own(number):
-                    break
-                stop = number
+        if headings:
+            stop = self._start_of_boxes(headings[0].block, headings[-1].block, stop)
         if self.outline.area != "body" or not headings or not self.outline.start:
             return stop
         first = self.outline.start - 1
@@ -228,21 +225,36 @@ class Page:
                 return number
         return stop
 
-    def _is_units_own(self, number: int) -> bool:
-        """Whether a box's heading («Mer information») stands in an initiative.
+    def _start_of_boxes(self, first: int, last: int, stop: int) -> int:
+        """What the page's last headings open is no content, where these head boxes.
 
-        It is inside a folded panel, row or item with the text before it, or comes again and again.
+        `first` and `last`: the first and the last section's heading.
         """
-        block, elements = self.blocks[number], self.outline.elements
-        first = self.survey.headings[0].block
-        for element in elements.path(block.place)[: block.rise]:
-            if elements.tags[element] in _ROWS and not elements.inside(
-                self.blocks[first].place, element
-            ):
-                return True
-        key = same_key(block.text)
-        others = range(first + 1, number)
-        return any(self.blocks[n].level and same_key(self.blocks[n].text) == key for n in others)
+        times: Counter[str] = Counter()
+        for number in range(stop - 1, last, -1):
+            block = self.blocks[number]
+            if block.level <= 1:
+                continue
+            if not self._heads_box(number) or self._is_in_unit(block, self.blocks[first].place):
+                break
+            if not times:
+                texts = [other.text for other in self.blocks[first + 1 : stop] if other.level]
+                times.update(map(same_key, texts))
+            if times[same_key(block.text)] > 1:
+                break  # each initiative has one («Mer information»)
+            stop = number
+        return stop
+
+    def _is_in_unit(self, block: Block, heading: int) -> bool:
+        """Whether a block stands in a folded panel, row or item, after its first text.
+
+        `heading`: where a section's heading stands.
+        """
+        elements = self.outline.elements
+        return any(
+            elements.tags[element] in _ROWS and not elements.inside(heading, element)
+            for element in elements.path(block.place)[: block.rise]
+        )
 
     def _title(self) -> tuple[str, int]:
         """The h1, else a heading above the sections' level, else what the document calls itself."""

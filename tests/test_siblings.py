@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,8 @@ from pipeline.visit import World
 from snapshots import derived, facts, schema
 from snapshots.database import Database
 from snapshots.watch import due, schedule_next
+from tests.support import program
+from tests.support.editions import PROFILE
 from tests.support.editions import page as html
 from tests.support.histories import Style, make_history
 from tests.support.telling import by_mail
@@ -331,6 +335,38 @@ def test_a_page_of_another_profile_shares_nothing(sqlite_store: Database) -> Non
     other = Watch(sqlite_store, ("grannen",), host="sjoby.example", now=watch.now)
     other.look("grannen", [BENCH, *OTHERS])
     assert not set(other.lives("grannen").values()) & set(watch.lives("omsorg").values())
+
+
+def test_a_page_that_moves_to_another_host_shares_its_lives_no_longer(tmp_path: Path) -> None:
+    def pages(host: str) -> str:
+        omsorg = program.page("omsorg", "https://granvik.example/omsorg", profile="granvik")
+        trygg = program.page("trygg", f"https://{host}/trygg", profile="granvik")
+        return program.config(omsorg, trygg, profile)
+
+    def lives() -> list[set[str]]:
+        with contextlib.closing(sqlite3.connect(home.store)) as conn:
+            query = "SELECT life FROM tracks WHERE page = ?"
+            return [{life for (life,) in conn.execute(query, [page])} for page in PAGES[:2]]
+
+    profile = program.table("[profiles.granvik]", language="sv") + "\n".join(
+        f'[[profiles.granvik.sections]]\nheading = ["{rule.heading[0]}"]\nstatus = "{rule.status}"'
+        for rule in PROFILE.sections
+    )
+    home = program.Home(tmp_path, pages("granvik.example"), inside=True)
+    (tmp_path / "20260101T070000Z.html").write_bytes(html(OTHERS))
+    for page in PAGES[:2]:
+        home.json("import", page, "20260101T070000Z.html")
+    omsorg, trygg = lives()
+    assert omsorg == trygg
+    home.write(pages("flyttad.example"))
+    home.json("show", "omsorg")
+    omsorg, trygg = lives()
+    assert omsorg
+    assert omsorg.isdisjoint(trygg)
+    home.write(pages("granvik.example"))
+    home.json("show", "omsorg")
+    omsorg, trygg = lives()
+    assert omsorg == trygg
 
 
 def test_any_order_of_pages_gives_the_same_lives(tmp_path: Any) -> None:

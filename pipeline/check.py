@@ -151,6 +151,8 @@ def _call_siblings(conn: Connection, page: Watched, now: datetime) -> datetime |
 
 def _release_siblings(conn: Connection, page: Watched) -> None:
     """Once every page of the group was looked at since the first change that waits, none waits."""
+    if held(conn) is None:  # nearly always: no need to know the group, which may be large
+        return
     group = (page.key, *watch.siblings(conn, page.key))
     ids = watch.ids_of(conn, group)
     waits = held(conn, ids)

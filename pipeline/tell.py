@@ -79,12 +79,17 @@ def replay(
     return len(rows)
 
 
-def held(conn: Connection, page_ids: Collection[str]) -> tuple[datetime, datetime] | None:
-    """Since when, and until when, changes of these pages wait for one another; None: none does."""
+def held(
+    conn: Connection, page_ids: Collection[str] | None = None
+) -> tuple[datetime, datetime] | None:
+    """Since when, and until when, changes of these pages (of any) wait for one another; None: none
+    does."""
     table = tellings.c
     found = sa.select(sa.func.min(table.created_at), sa.func.min(table.held_until)).where(
-        table.page.in_(page_ids), table.message.is_(None), table.held_until.is_not(None)
+        table.message.is_(None), table.held_until.is_not(None)
     )
+    if page_ids is not None:
+        found = found.where(table.page.in_(page_ids))
     since, until = conn.execute(found).one()
     return None if since is None or until is None else (since, until)
 

@@ -119,11 +119,12 @@ def looks(years: float, pages: list[bytes], *, nonce: bool, key: str = KEY) -> I
     """Every hour, some seconds after it; a failure now and then."""
     dice = random.Random(1)
     hours = int(years * HOURS_A_YEAR)
+    etags = [f'"{hashlib.md5(one, usedforsecurity=False).hexdigest()}"' for one in pages]
     shown = -1
     for hour in range(hours):
         at = START + timedelta(hours=hour, microseconds=dice.randrange(4_000_000))
         edition = min(hour * len(pages) // hours, len(pages) - 1)
-        etag = f'"{hashlib.md5(pages[edition], usedforsecurity=False).hexdigest()}"'
+        etag = etags[edition]
         if dice.random() < 0.002:
             yield NewCapture(key, at, failure=Reason("timeout", "Sidan svarade inte i tid."))
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -40,6 +40,9 @@ class Installation:
     clock: Callable[[], datetime] = now
     is_new: bool = False
     """Whether the store held nothing when it was opened: a new history begins."""
+    outdated: Mapping[str, str] = field(default_factory=dict)
+    """Configured ids from before `pages rename`, with what the pages are called now. One can ask
+    about those pages, but not look at them: who is told what goes by the configured ids."""
 
     def __enter__(self) -> Installation:
         return self
@@ -54,12 +57,22 @@ class Installation:
 
     def page(self, page_id: str) -> Watched:
         """The page of that id; UsageError names those there are."""
+        if page_id in self.outdated:
+            self.refuse_outdated()
         if page_id not in self.pages:
             known = ", ".join(self.pages) or "inga"
             raise UsageError(
                 f"{page_id}: ingen sådan sida i {self.settings.path}. Sidor där: {known}."
             )
         return self.pages[page_id]
+
+    def refuse_outdated(self) -> None:
+        """ConfigurationError where a page stands under its id from before a renaming."""
+        for old, new in self.outdated.items():
+            raise ConfigurationError(
+                f"{self.settings.path}: [[pages]] {old}: sidan heter {new} sedan den bytte id."
+                f" Skriv det, eller byt tillbaka med «visionsvakt pages rename {new} {old}»."
+            )
 
     def remembered(self, page_id: str) -> str:
         """The key of a page that is configured, or was: a page left out keeps its history."""
@@ -92,12 +105,12 @@ def install(
     try:
         moment = clock()
         with database.write() as conn:
-            pages = _tell_the_store(conn, settings, moment)
+            pages, outdated = _tell_the_store(conn, settings, moment)
             is_new = begin_history(conn, database.place, moment)
     except BaseException:
         database.close()
         raise
-    return Installation(settings, database, pages, clock, is_new)
+    return Installation(settings, database, pages, clock, is_new, outdated)
 
 
 def reinstall(installation: Installation, settings: Settings) -> Installation:
@@ -108,12 +121,17 @@ def reinstall(installation: Installation, settings: Settings) -> Installation:
             f"{settings.path}: database.url: är en annan än när arbetaren startade; starta om den"
         )
     with installation.database.write() as conn:
-        pages = _tell_the_store(conn, settings, installation.clock())
-    return replace(installation, settings=settings, pages=pages)
+        pages, outdated = _tell_the_store(conn, settings, installation.clock())
+        again = replace(installation, settings=settings, pages=pages, outdated=outdated)
+        again.refuse_outdated()
+    return again
 
 
-def _tell_the_store(conn: Connection, settings: Settings, moment: datetime) -> dict[str, Watched]:
-    """What is watched, and for whom; returns the pages under the keys of their history."""
+def _tell_the_store(
+    conn: Connection, settings: Settings, moment: datetime
+) -> tuple[dict[str, Watched], Mapping[str, str]]:
+    """What is watched, and for whom; returns the pages under the keys of their history, and which
+    ids are outdated."""
     from pipeline.tell import sync_subscribers
     from snapshots import watch
 
@@ -125,11 +143,17 @@ def _tell_the_store(conn: Connection, settings: Settings, moment: datetime) -> d
         for group in synced.regrouped:
             join_lives(conn, group)
     sync_subscribers(conn, settings.subscriptions, moment)
-    return {page.id: _watched(page, watch.page(conn, page.id).key) for page in settings.pages}
+    found = [page for page in settings.pages if page.id not in synced.outdated]
+    keys = {page.id: watch.page(conn, page.id).key for page in found}
+    return {page.id: _watched(page, keys[page.id]) for page in found}, synced.outdated
 
 
 def look_out(installation: Installation, *, holder: str) -> World:
-    """The door to the network, polite by the pauses kept in the store. Close `world.fetcher`."""
+    """The door to the network, polite by the pauses kept in the store. Close `world.fetcher`.
+
+    ConfigurationError where a page would be looked at under an outdated id.
+    """
+    installation.refuse_outdated()
     from monitor.fetch import Fetcher
     from snapshots.holders import runs
     from snapshots.watch import HostGate

@@ -10,9 +10,9 @@ import hashlib
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -108,27 +108,39 @@ class PageRow:
 @dataclass(frozen=True, slots=True)
 class Synced:
     """What a configuration changed, as page ids. `regrouped`: groups that pages left or entered
-    with their history; their lives are to be joined anew."""
+    with their history; their lives are to be joined anew. `outdated`: ids from before a renaming,
+    with those the pages have now; those pages stay as they are."""
 
     added: tuple[str, ...] = ()
     retired: tuple[str, ...] = ()
     back: tuple[str, ...] = ()
     regrouped: tuple[str, ...] = ()
+    outdated: Mapping[str, str] = field(default_factory=dict)
 
 
 def sync_pages(conn: Connection, wanted: Sequence[WatchedPage], now: datetime) -> Synced:
     """Make the watched pages those of the configuration. Nothing is written where they are.
 
     A page left out is retired: its history stays, it is looked at no more. New ones are due at
-    once, spread over a second for each.
+    once, spread over a second for each; but none is new that has its id from before a renaming: it
+    would begin without its history.
     """
     there = {row.id: row for row in conn.execute(sa.select(pages))}
     keys = {row.key for row in there.values()}
     added: list[str] = []
     back: list[str] = []
     regrouped: set[str] = set()
-    new = sum(page.id not in there for page in wanted)
+    ids = {page.id for page in wanted}
+    outdated = {
+        page.id: row.id
+        for page in wanted
+        for row in there.values()
+        if page.id not in there and (row.key, row.url) == (page.id, page.url) and row.id not in ids
+    }
+    new = len(ids - there.keys() - outdated.keys())
     for page in wanted:
+        if page.id in outdated:
+            continue
         said = {
             "name": page.name,
             "url": page.url,
@@ -157,12 +169,12 @@ def sync_pages(conn: Connection, wanted: Sequence[WatchedPage], now: datetime) -
             changed |= {"retired_at": None, "due_at": now}
         if changed:
             conn.execute(pages.update().where(pages.c.key == row.key).values(changed))
-    left_out = set(there) - {page.id for page in wanted}
+    left_out = there.keys() - ids - set(outdated.values())
     retired = sorted(name for name in left_out if there[name].retired_at is None)
     if retired:
         query = pages.update().where(pages.c.id.in_(retired))
         conn.execute(query.values(retired_at=now, due_at=None))
-    return Synced(tuple(added), tuple(retired), tuple(back), tuple(sorted(regrouped)))
+    return Synced(tuple(added), tuple(retired), tuple(back), tuple(sorted(regrouped)), outdated)
 
 
 def page(conn: Connection, page_id: str) -> PageRow:

@@ -451,6 +451,9 @@ def test_a_page_gets_another_id_and_keeps_its_history(kind: Kind, tmp_path: Path
     assert "nix" in home.refused("pages", "rename", "nix", "ny")
     done = home.run("pages", "rename", "granvik", "vision", *SIGNED)
     assert (done.code, done.err) == (0, "")
+    for words in (("check",), ("run",), ("show", "granvik")):  # the configuration has the old id
+        assert "sidan heter vision sedan den bytte id" in home.refused(*words)
+    assert home.json("show", "vision")["snapshot"] == 2
     home.write(config(tables("vision")))
     assert changes_of(home) == [{**one, "page": "vision"} for one in before]
     assert home.json("show", "vision")["snapshot"] == 2

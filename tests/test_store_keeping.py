@@ -21,7 +21,7 @@ from snapshots.database import Database, open_database
 from snapshots.facts import Anchor, NewCapture
 from snapshots.holders import this_holder
 from snapshots.verify import verify
-from snapshots.watch import WatchedPage
+from snapshots.watch import Synced, WatchedPage
 from tests.support.editions import PROFILE, START, looks_at, page
 from tests.support.histories import Style
 from tests.test_store_fold import everything_derived, fold, record
@@ -333,6 +333,24 @@ def test_a_renamed_page_keeps_its_history_and_the_renaming_is_on_record(full: Da
         assert verify(conn).ok
     with pytest.raises(UsageError, match="granvik: ingen sådan sida"):
         keeping.rename_page(full, "granvik", "else", "Vera", START)
+
+
+def test_a_configuration_with_the_name_from_before_begins_no_second_history(full: Database) -> None:
+    keeping.rename_page(full, "granvik", "visionen", "Vera", START)
+    with full.write() as conn:
+        assert watch.sync_pages(conn, [GRANVIK], START) == Synced(outdated={"granvik": "visionen"})
+        assert watch.page(conn, "visionen").retired_at is None
+        other = replace(GRANVIK, url="https://annat.granvik.example/")  # is another page
+        assert watch.sync_pages(conn, [other], START).added == ("granvik",)
+        assert watch.page(conn, "granvik").key == "granvik~2"
+
+
+def test_a_page_whose_name_is_changed_back_goes_on(full: Database) -> None:
+    keeping.rename_page(full, "granvik", "visionen", "Vera", START)
+    keeping.rename_page(full, "visionen", "granvik", "Vera", START)
+    with full.write() as conn:
+        assert watch.sync_pages(conn, [GRANVIK], START).added == ()
+        assert derived.load(conn, watch.page(conn, "granvik").key)[0].number > 1
 
 
 def test_the_newest_copies_are_kept(tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ def looks(years: float, pages: list[bytes], *, nonce: bool, key: str = KEY) -> I
     dice = random.Random(1)
     hours = int(years * HOURS_A_YEAR)
     etags = [f'"{hashlib.md5(one, usedforsecurity=False).hexdigest()}"' for one in pages]
+    hashes = [hashlib.sha256(one).hexdigest() for one in pages]
     shown = -1
     for hour in range(hours):
         at = START + timedelta(hours=hour, microseconds=dice.randrange(4_000_000))
@@ -140,7 +141,9 @@ def looks(years: float, pages: list[bytes], *, nonce: bool, key: str = KEY) -> I
             yield NewCapture(key, at, body, content_type=kind, final_url=URL, exchange=hops)
         else:
             hops = exchange(at, 304, etag, 0)
-            yield NewCapture(key, at, again=True, final_url=URL, exchange=hops)
+            yield NewCapture(
+                key, at, again=True, final_url=URL, exchange=hops, body_hash=hashes[shown]
+            )
         shown = edition
 
 

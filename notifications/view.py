@@ -91,7 +91,8 @@ class GroupView:
 @dataclass(frozen=True, slots=True)
 class RowView:
     """One status of a chart: `text` is its number, `curve` says in words what its `numbers` over
-    time draw as a picture (both empty where there is no past yet)."""
+    time draw as a picture. Both are empty where there is no past yet; `curve` where `text` says all
+    of it."""
 
     label: str
     text: str
@@ -638,8 +639,10 @@ def _row(row: Mapping[str, Any], chart: Mapping[str, Any], reader: Reader) -> Ro
     if not numbers:
         return RowView(label, text)
     low, high = min(numbers), max(numbers)
-    key = "chart.level" if low == high else "chart.curve"
     began = reader.date(chart["began"])
+    if low < high and {low, high} == {old, new} and began == reader.date(chart["since"]):
+        return RowView(label, text, "", numbers)
+    key = "chart.level" if low == high else "chart.curve"
     curve = words.say(key, began=began, first=numbers[0], low=low, high=high)
     return RowView(label, text, curve, numbers)
 

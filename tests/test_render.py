@@ -244,6 +244,23 @@ def test_a_picture_says_in_words_what_it_draws() -> None:
     assert letter(view_of(shown, by_mail(), HEAD)) == mail, "the same in every try"
 
 
+def test_a_picture_of_two_numbers_that_stand_beside_it_says_them_no_second_time() -> None:
+    rows = [
+        {"status": "ongoing", "old": 6, "new": 7, "curve": [6, 6, 7]},
+        {"status": "developing", "old": 4, "new": 4, "curve": [4, 4, 4]},
+        {"status": "partnership", "old": 2, "new": 3, "curve": [2, 4, 3]},
+    ]
+    chart = {**CHART, "rows": rows, "began": CHART["since"]}
+    mail = letter(
+        view_of(message(gathered(change(None, PLANNED)), charts=[chart]), by_mail(), HEAD)
+    )
+    assert "- pågår: 7 (6 den 23 okt 2026)\n" in mail.text
+    assert "- utvecklas: 4; lika många sedan 23 okt 2026\n" in mail.text
+    assert "sedan dess mellan 2 och 4" in mail.text.replace("\n  ", " ")
+    assert next(one.split('"')[0] for one in mail.html.split('alt="')[1:]) == ""
+    assert len(mail.pictures) == 3
+
+
 COUNTS = [
     {"heading": "Pågående", "status": "ongoing", "number": 64},
     {"heading": "Planerat", "status": "developing", "number": 1},

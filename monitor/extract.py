@@ -644,6 +644,17 @@ class Page:
         known = [n for n in self._single_labels() if isinstance(self.survey.labels[n], int)]
         return len(known) + len(self.survey.badges)
 
+    def _labels_are_sure(self) -> bool:
+        """Whether status words can't be headings of a torn page: they say «Status:», or come again.
+
+        Where each stands but once every section must be there, as among headings.
+        """
+        labels = self.survey.labels
+        if any(labelled(self.blocks[number].text) is not None for number in labels):
+            return True
+        known = [*labels.values(), *self.survey.badges.values()]
+        return len(known) > len(set(known))
+
     def _text(self) -> str:
         return "\n".join(block.text for block in self.blocks[:400])
 
@@ -653,7 +664,7 @@ class Page:
             complete=self.outline.complete,
             document_title=self.outline.document_title,
             text=self._text() if empty else "",
-            label_mode=self.survey.labelled,
+            label_mode=self.survey.labelled and self._labels_are_sure(),
             loose_labels=max(0, self._label_count() - self.labels_used),
             unknown_statuses=tuple(dict.fromkeys(self.unknown_statuses)),
             ending=ending,

@@ -51,7 +51,7 @@ class PageFacts:
     document_title: str
     text: str
     label_mode: bool
-    """The initiatives tell their own status."""
+    """The initiatives tell their own status, beyond doubt."""
     loose_labels: int
     """How many status labels no initiative has."""
     unknown_statuses: tuple[str, ...]

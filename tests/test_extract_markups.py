@@ -278,6 +278,30 @@ def test_badges_at_the_feet_of_cards_are_no_headings_where_each_stands_once(badg
     assert found(reading) == expected(town, Style())
 
 
+@pytest.mark.parametrize(
+    ("words", "verdict"),
+    [
+        ("{0},{2}", "suspect"),
+        ("{0},{1},{2}", "good"),
+        ("{0},{2},{0}", "good"),
+        ("Status: {0},Status: {2}", "good"),
+    ],
+)
+def test_status_words_that_stand_once_each_may_be_a_torn_pages_headings(
+    words: str, verdict: str
+) -> None:
+    said = words.format(*(rule.heading[0] for rule in PROFILE.sections)).split(",")
+    items = "".join(
+        f"<li><strong>Insats {n}</strong><p>Vi bygger bänk {n}.</p><p>{word}</p></li>"
+        for n, word in enumerate(said)
+    )
+    html = f"<html><body><main><h1>Vision</h1><ul>{items}</ul></main></body></html>"
+    reading = extract(Source(html.encode(), None, URL), PROFILE)
+    assert reading.verdict == verdict
+    assert len(reading.initiatives) == len(said)
+    assert {reason.code for reason in reading.reasons} <= {"section_missing"}
+
+
 @pytest.mark.parametrize("sign", ["» {}", "{}.", "→ {}"])
 def test_a_sign_beside_a_link_is_no_text(sign: str) -> None:
     town = invent(10, (5, 3, 2))

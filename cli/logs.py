@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -60,6 +61,7 @@ class Log:
     secrets: tuple[tuple[str, str], ...] = ()
     out: Any = None
     _troubles: dict[str, _Again] = field(default_factory=dict)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.configure(self.settings)
@@ -70,7 +72,8 @@ class Log:
         self.words = language(settings.worker.language)
         found = dict(self.secrets) | dict(secrets_of(settings, self.environment))
         self.secrets = tuple(sorted(found.items(), key=lambda pair: -len(pair[0])))
-        self._troubles.clear()
+        with self._counting:
+            self._troubles.clear()
 
     def looked(self, checked: Checked) -> None:
         """How one look ended."""
@@ -100,17 +103,24 @@ class Log:
     def trouble(self, text: str) -> None:
         """Something of ours or of the store went wrong. The same over and over (a full disk, at
         each tick) is said at first, then after growing pauses, with how many times since."""
-        now, text = self.clock(), in_language(text, self.words.code)
-        self._troubles = {one: it for one, it in self._troubles.items() if not it.is_past(now)}
-        again = self._troubles.get(text)
-        if again is not None and not again.rest.is_over(now):
-            again.unsaid += 1
+        text = in_language(text, self.words.code)
+        unsaid = self._unsaid(text, self.clock())
+        if unsaid is None:
             return
-        unsaid = again.unsaid if again else 0
-        self._troubles[text] = _Again(REPEATS.rest(again.rest if again else None, now))
         if unsaid:
             text = self.words.count("reports.again", unsaid, text=text)
         self.out.error(text, kind="trouble", unsaid=unsaid)
+
+    def _unsaid(self, text: str, now: datetime) -> int | None:
+        """How many times a trouble was met and not said; None where it is not to be said now."""
+        with self._counting:
+            self._troubles = {one: it for one, it in self._troubles.items() if not it.is_past(now)}
+            again = self._troubles.get(text)
+            if again is not None and not again.rest.is_over(now):
+                again.unsaid += 1
+                return None
+            self._troubles[text] = _Again(REPEATS.rest(again.rest if again else None, now))
+            return again.unsaid if again else 0
 
     def say(self, text: str) -> None:
         """Where the program itself stands."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -114,6 +116,23 @@ def test_the_same_trouble_over_and_over_is_said_at_first_and_then_ever_more_seld
     now += timedelta(days=2)
     log.trouble("Disken är full.")
     assert said(stream)[-1]["text"] == "Disken är full."
+
+
+def test_trouble_met_by_many_threads_at_once_is_said_once_each(tmp_path: Path) -> None:
+    stream = StringIO()
+    path = tmp_path / "visionsvakt.toml"
+    path.write_text(CONFIGURATION)
+    log = open_log(load(path, {}), lambda: NOW, stream=stream, environment=SECRETS)
+    met = [f"Sidan {number} går inte att läsa." for number in range(300)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for done in [pool.submit(log.trouble, text) for text in met for _ in range(8)]:
+                done.result()
+    finally:
+        sys.setswitchinterval(before)
+    assert sorted(one["text"] for one in said(stream)) == sorted(met)
 
 
 def test_a_round_of_deliveries_and_trouble_say_what_they_are(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class Installation:
     def page(self, page_id: str) -> Watched:
         """The page of that id; UsageError names those there are."""
         if page_id in self.outdated:
-            self.refuse_outdated()
+            raise self._outdated(page_id)
         if page_id not in self.pages:
             known = ", ".join(self.pages) or "inga"
             raise UsageError(
@@ -68,11 +68,15 @@ class Installation:
 
     def refuse_outdated(self) -> None:
         """ConfigurationError where a page stands under its id from before a renaming."""
-        for old, new in self.outdated.items():
-            raise ConfigurationError(
-                f"{self.settings.path}: [[pages]] {old}: sidan heter {new} sedan den bytte id."
-                f" Skriv det, eller byt tillbaka med «visionsvakt pages rename {new} {old}»."
-            )
+        for old in self.outdated:
+            raise self._outdated(old)
+
+    def _outdated(self, old: str) -> ConfigurationError:
+        new = self.outdated[old]
+        return ConfigurationError(
+            f"{self.settings.path}: [[pages]] {old}: sidan heter {new} sedan den bytte id."
+            f" Skriv det, eller byt tillbaka med «visionsvakt pages rename {new} {old}»."
+        )
 
     def remembered(self, page_id: str) -> str:
         """The key of a page that is configured, or was: a page left out keeps its history."""
@@ -143,9 +147,12 @@ def _tell_the_store(
         for group in synced.regrouped:
             join_lives(conn, group)
     sync_subscribers(conn, settings.subscriptions, moment)
-    found = [page for page in settings.pages if page.id not in synced.outdated]
-    keys = {page.id: watch.page(conn, page.id).key for page in found}
-    return {page.id: _watched(page, keys[page.id]) for page in found}, synced.outdated
+    found = {
+        page.id: _watched(page, watch.page(conn, page.id).key)
+        for page in settings.pages
+        if page.id not in synced.outdated
+    }
+    return found, synced.outdated
 
 
 def look_out(installation: Installation, *, holder: str) -> World:

@@ -462,6 +462,16 @@ def test_a_page_gets_another_id_and_keeps_its_history(kind: Kind, tmp_path: Path
     assert home.json("verify")["ok"]
 
 
+def test_of_several_pages_under_old_ids_the_one_asked_for_is_named(
+    kind: Kind, tmp_path: Path
+) -> None:
+    home = kind.home(tmp_path, *(page(one, f"https://granvik.example/{one}") for one in "ab"))
+    assert changes_of(home) == []
+    for old, new in (("a", "c"), ("b", "d")):
+        assert home.run("pages", "rename", old, new, *SIGNED).code == 0
+    assert "b: sidan heter d" in home.refused("show", "b")
+
+
 def test_any_order_of_import_gives_the_same(kind: Kind, past: Home, tmp_path: Path) -> None:
     home = kind.home(
         tmp_path,

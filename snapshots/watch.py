@@ -126,7 +126,8 @@ def sync_pages(conn: Connection, wanted: Sequence[WatchedPage], now: datetime) -
     would begin without its history.
     """
     there = {row.id: row for row in conn.execute(sa.select(pages))}
-    keys = {row.key for row in there.values()}
+    by_key = {row.key: row for row in there.values()}
+    keys = set(by_key)
     added: list[str] = []
     back: list[str] = []
     regrouped: set[str] = set()
@@ -134,8 +135,8 @@ def sync_pages(conn: Connection, wanted: Sequence[WatchedPage], now: datetime) -
     outdated = {
         page.id: row.id
         for page in wanted
-        for row in there.values()
-        if page.id not in there and (row.key, row.url) == (page.id, page.url) and row.id not in ids
+        if page.id not in there and (row := by_key.get(page.id)) is not None
+        if row.url == page.url and row.id not in ids
     }
     new = len(ids - there.keys() - outdated.keys())
     for page in wanted:

@@ -169,24 +169,17 @@ class Page:
     """One outline with one profile: finds the headings, cuts the sections, tells what is left."""
 
     def __init__(self, outline: Outline, profile: Profile, known: Sequence[Initiative]) -> None:
-        self.outline = outline
         self.profile = profile
         self.known = known
-        self.rises = [block.rise for block in outline.blocks]
         self.learned: list[tuple[Pattern, bool]] = []
         self.unknown_statuses: list[str] = []
         self.labels_used = 0
-        self._settle(survey(outline, profile))
+        self._look_at(outline)
         if self._has_headings_in_a_row():
-            self.outline = with_columns(outline, vocabulary_of(profile).rules)
-            self.rises = [block.rise for block in self.outline.blocks]
-            self._settle(survey(self.outline, profile))
+            self._look_again(with_columns(outline, vocabulary_of(profile).rules))
         if self.survey.headings and any(block.ref for block in self.outline.blocks):
             found = [heading.block for heading in self.survey.headings]
-            self.outline = with_details(self.outline, found)
-            if self.outline.blocks is not self.blocks:
-                self.rises = [block.rise for block in self.outline.blocks]
-                self._settle(survey(self.outline, profile))
+            self._look_again(with_details(self.outline, found))
         if self.survey.guessed and self._parts()[0].found.cost > _DOUBTFUL:
             # One heading again and again, on a torn page, is no status on each initiative.
             self._settle(survey(self.outline, profile, guess=False))
@@ -194,6 +187,16 @@ class Page:
     def _has_headings_in_a_row(self) -> bool:
         found = [heading.block for heading in self.survey.headings] or sorted(self.survey.labels)
         return any(after == before + 1 for before, after in itertools.pairwise(found))
+
+    def _look_at(self, outline: Outline) -> None:
+        self.outline = outline
+        self.rises = [block.rise for block in outline.blocks]
+        self._settle(survey(outline, self.profile))
+
+    def _look_again(self, arranged: Outline) -> None:
+        """Look at the outline as it was arranged otherwise, where it was."""
+        if arranged is not self.outline:
+            self._look_at(arranged)
 
     def _settle(self, surveyed: Survey) -> None:
         self.survey = surveyed
@@ -396,8 +399,8 @@ class Page:
         html = self.outline.kind == "html"
         stands = {self._stands(p.heading.block) for p in parts if p.heading is not None and html}
         taken = {unit.title for part in parts for unit in part.found.units}
-        taken.update(part.heading.block for part in parts if part.heading is not None)
         heads = {part.heading.block for part in parts if part.heading is not None}
+        taken |= heads
         found = []
         for number in range(self.start, self.stop):
             block = self.blocks[number]

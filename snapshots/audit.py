@@ -10,10 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from snapshots import facts, history
+from snapshots.database import some_at_once
 from snapshots.history import Life, VersionSpan
 from snapshots.schema import pages, snapshots, tracks
-
-_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +41,8 @@ def sources(conn: Connection, life: Life) -> tuple[Source, ...]:
         .where(pages.c.id.in_(names))
     )
     found = []
-    ordered = sorted(moments)
-    for start in range(0, len(ordered), _CHUNK):
-        part = query.where(snapshots.c.at.in_(ordered[start : start + _CHUNK]))
-        for row in conn.execute(part).all():
+    for some in some_at_once(moments):
+        for row in conn.execute(query.where(snapshots.c.at.in_(some))).all():
             capture = facts.capture(conn, row.capture, row.page)
             if capture is not None:
                 found.append(

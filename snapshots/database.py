@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -31,6 +32,8 @@ BUSY_TIMEOUT_SECONDS: Final = 10.0
 _PAGE_BYTES: Final = 2048
 """Of a SQLite page: most of our rows and blobs are small, and there are many small tables."""
 _AT_ONCE: Final = 500
+"""Values in one query's list."""
+_Value = TypeVar("_Value", str, int, bytes, datetime)
 _SHM_SIZE: Final = 4874
 """SQLITE_IOERR_SHMSIZE."""
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
@@ -204,7 +207,7 @@ def migrate_to(conn: Connection, revision: str) -> None:
         command.upgrade(config, revision)
 
 
-def some_at_once(values: Collection[str]) -> Iterator[Sequence[str]]:
+def some_at_once(values: Iterable[_Value]) -> Iterator[list[_Value]]:
     """All of them in a fixed order, so many at a time as one query's list may hold."""
     ordered = sorted(values)
     for start in range(0, len(ordered), _AT_ONCE):

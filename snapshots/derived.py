@@ -89,8 +89,6 @@ _INSERT_SPANS: Final = spans.insert()
 _INSERT_CHANGES: Final = changes.insert()
 _INSERT_TRACKS: Final = tracks.insert()
 _INSERT_VERDICT: Final = verdicts.insert()
-_AT_ONCE: Final = 500
-"""Values in one query's list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,9 +415,9 @@ def stored_changes(
     if ids is None:
         return [stored_change(row) for row in conn.execute(query)]
     found: list[StoredChange] = []
-    for start in range(0, len(ids), _AT_ONCE):
-        chunk = query.where(changes.c.id.in_(ids[start : start + _AT_ONCE]))
-        found.extend(stored_change(row) for row in conn.execute(chunk))
+    for some in some_at_once(ids):
+        rows = conn.execute(query.where(changes.c.id.in_(some)))
+        found.extend(stored_change(row) for row in rows)
     return sorted(found, key=lambda one: (one.change.new_snapshot or 0, one.rank))
 
 
@@ -759,9 +757,8 @@ def _version_ids(conn: Connection, initiatives: Sequence[Initiative]) -> dict[in
 
 def _known_versions(conn: Connection, keys: Sequence[int]) -> dict[int, int]:
     found: dict[int, int] = {}
-    for start in range(0, len(keys), _AT_ONCE):
-        rows = conn.execute(_VERSIONS, {"keys": keys[start : start + _AT_ONCE]})
-        found.update((key, version) for key, version in rows)
+    for some in some_at_once(keys):
+        found.update((key, version) for key, version in conn.execute(_VERSIONS, {"keys": some}))
     return found
 
 
@@ -824,9 +821,8 @@ def _save_tracks(conn: Connection, page: str, look: Look, step: Step, before: St
             gained[track] = [_timed_row(one, times) for one in seen if one not in was]
     if new:
         conn.execute(_INSERT_TRACKS, new)
-    names = list(gained)
-    for start in range(0, len(names), _AT_ONCE):
-        stored = conn.execute(_SEEN, {"names": names[start : start + _AT_ONCE]}).all()
+    for some in some_at_once(gained):
+        stored = conn.execute(_SEEN, {"names": some}).all()
         changed = [{"which": track, "all_of_it": [*seen, *gained[track]]} for track, seen in stored]
         conn.execute(_UPDATE_SEEN, changed)
 

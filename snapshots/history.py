@@ -7,7 +7,7 @@ Pages are named by their id (what people call them); `pages.key` only where an a
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection, Row
 from monitor.errors import StoreError
 from monitor.model import Change, Initiative, PageWords, Reason
 from snapshots import derived, facts
+from snapshots.database import some_at_once
 from snapshots.derived import initiative_of, title_key, words_at
 from snapshots.schema import (
     anchors,
@@ -314,7 +315,7 @@ def find_changes(conn: Connection, wanted: Wanted) -> tuple[RecordedChange, ...]
             text = sa.cast(column, sa.Text)
             query = query.where(sa.or_(sa.false(), *(text.like(f'%"{name}"%') for name in names)))
     found: list[RecordedChange] = []
-    for chunk in [None] if wanted.ids is None else _chunks(list(wanted.ids), 500):
+    for chunk in [None] if wanted.ids is None else some_at_once(wanted.ids):
         part = query if chunk is None else query.where(table.c.id.in_(chunk))
         found.extend(_recorded(row) for row in conn.execute(part))
     if wanted.newest is not None:
@@ -338,11 +339,6 @@ def _texts(change: Change) -> str:
         if words is not None:
             parts += [words.title, words.description, *(link.text for link in words.links)]
     return "\n".join(parts).casefold()
-
-
-def _chunks(names: list[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(names), size):
-        yield names[start : start + size]
 
 
 # ---------------------------------------------------------------------------------------- one life

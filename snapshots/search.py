@@ -8,7 +8,7 @@ more («skolor» finds «skolan» and «skolgården»); a SQLite without FTS5 is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from monitor.model import Initiative
+from snapshots.database import some_at_once
 from snapshots.derived import initiative_of
 from snapshots.schema import item_versions, pages, snapshots, spans, tracks
 
@@ -130,7 +131,7 @@ def _best(conn: Connection, ranks: Mapping[int, int]) -> list[Any]:
         .outerjoin(end, (end.c.page == spans.c.page) & (end.c.number == spans.c.end_snapshot))
     )
     best: dict[tuple[str, str], tuple[tuple[Any, ...], Any]] = {}
-    for part in _chunks(ranks):
+    for part in some_at_once(ranks):
         for row in conn.execute(query.where(spans.c.version.in_(part))):
             order = (ranks[row.version], -row.since.timestamp(), row.page_id, row.life)
             known = best.get((row.life, row.page_id))
@@ -149,14 +150,8 @@ def _texts(conn: Connection, versions: Iterable[int]) -> dict[int, tuple[str, st
     )
     return {
         version: (title, description, links)
-        for part in _chunks(versions)
+        for part in some_at_once(versions)
         for version, title, description, links in conn.execute(
             query.where(item_versions.c.id.in_(part))
         )
     }
-
-
-def _chunks(versions: Iterable[int]) -> Iterator[list[int]]:
-    """Few enough for one query's list."""
-    names = list(versions)
-    return (names[start : start + 500] for start in range(0, len(names), 500))

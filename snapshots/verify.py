@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from monitor.errors import StoreError
 from snapshots import bodies, derived, facts, ledger
+from snapshots.database import some_at_once
 from snapshots.schema import bodies as bodies_table
 from snapshots.schema import capture_packs, captures, decisions, pages, snapshots
 from snapshots.schema import ledger as ledger_table
@@ -130,12 +131,10 @@ class _Check:
         except StoreError as error:
             self.problems.append(f"Sidan {page}: {error}")
         on_progress(self.seen.get("capture", 0))
-        names = sorted(there)
-        for start in range(0, len(names), _CHUNK):
-            part = names[start : start + _CHUNK]
-            query = sa.select(bodies_table.c.hash).where(bodies_table.c.hash.in_(part))
+        for some in some_at_once(there):
+            query = sa.select(bodies_table.c.hash).where(bodies_table.c.hash.in_(some))
             known = set(self.conn.execute(query).scalars())
-            for missing in sorted(set(part) - known):
+            for missing in sorted(set(some) - known):
                 self.problems.append(f"Sidkroppen {missing.hex()} (sidan {page}) finns inte.")
 
     def snapshots(self, page: str) -> None:

@@ -3,12 +3,15 @@
 PostgreSQL reduces Swedish words to their stems («skolor» finds «skolan»). SQLite knows no Swedish:
 there a word's ending is taken off and what begins like the rest is found, which finds somewhat
 more («skolor» finds «skolan» and «skolgården»); a SQLite without FTS5 is searched text by text.
+
+Where a word stands nearly everywhere, as «och» does, the latest versions it stands in are ranked:
+an answer is as quick in a store of a thousand pages as in one of ten.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -21,7 +24,10 @@ from snapshots.database import some_at_once
 from snapshots.derived import initiative_of
 from snapshots.schema import item_versions, pages, snapshots, spans, tracks
 
+_MOST_RANKED: Final = 3000
+"""Versions in which the words stand, the latest of them."""
 _MOST_VERSIONS: Final = 1000
+_AT_ONCE: Final = 200
 _WORD: Final = re.compile(r"[^\W_]+")
 _ENDINGS: Final = (
     "ernas ornas arnas erna orna arna ens ets nas ans ors ars ers"
@@ -49,7 +55,7 @@ def search(conn: Connection, words: str, *, limit: int = 50) -> tuple[Found, ...
     asked = [word.casefold() for word in _WORD.findall(words)]
     if not asked:
         return ()
-    best = _best(conn, _ranks(conn, asked))[:limit]
+    best = _best(conn, _ranked(conn, asked), limit)
     texts = _texts(conn, {row.version for row in best})
     return tuple(
         Found(
@@ -71,19 +77,21 @@ def stem(word: str) -> str:
     return word
 
 
-def _ranks(conn: Connection, asked: Sequence[str]) -> dict[int, int]:
-    """Version -> its rank, 0 for the best."""
+def _ranked(conn: Connection, asked: Sequence[str]) -> Sequence[int]:
+    """The versions in which every word stands, the best first."""
     if conn.dialect.name == "postgresql":
         rows = conn.execute(
             sa.text(
-                "SELECT id FROM item_versions, websearch_to_tsquery('swedish', :words) AS asked"
+                "SELECT id FROM (SELECT id, to_tsvector('swedish', title || ' ' || description)"
+                " AS words, asked FROM item_versions,"
+                " websearch_to_tsquery('swedish', :words) AS asked"
                 " WHERE to_tsvector('swedish', title || ' ' || description) @@ asked"
-                " ORDER BY ts_rank(to_tsvector('swedish', title || ' ' || description), asked)"
-                " DESC, id LIMIT :most"
+                " ORDER BY id DESC LIMIT :ranked) AS latest"
+                " ORDER BY ts_rank(words, asked) DESC, id LIMIT :most"
             ),
-            {"words": " ".join(asked), "most": _MOST_VERSIONS},
+            {"words": " ".join(asked), "ranked": _MOST_RANKED, "most": _MOST_VERSIONS},
         )
-        return {key: rank for rank, key in enumerate(rows.scalars())}
+        return rows.scalars().all()
     has_index = conn.exec_driver_sql(
         "SELECT count(*) FROM sqlite_master WHERE name = 'item_search'"
     ).scalar()
@@ -92,28 +100,31 @@ def _ranks(conn: Connection, asked: Sequence[str]) -> dict[int, int]:
     match = " ".join(f'"{stem(word)}"*' for word in asked)
     rows = conn.execute(
         sa.text(
-            "SELECT rowid FROM item_search WHERE item_search MATCH :match"
-            " ORDER BY bm25(item_search, 5.0, 1.0), rowid LIMIT :most"
+            "SELECT id FROM (SELECT rowid AS id, bm25(item_search, 5.0, 1.0) AS score"
+            " FROM item_search WHERE item_search MATCH :match ORDER BY rowid DESC LIMIT :ranked)"
+            " ORDER BY score, id LIMIT :most"
         ),
-        {"match": match, "most": _MOST_VERSIONS},
+        {"match": match, "ranked": _MOST_RANKED, "most": _MOST_VERSIONS},
     )
-    return {key: rank for rank, key in enumerate(rows.scalars())}
+    return rows.scalars().all()
 
 
-def _by_reading(conn: Connection, asked: Sequence[str]) -> dict[int, int]:
+def _by_reading(conn: Connection, asked: Sequence[str]) -> list[int]:
+    """The same without an index: those that have the words in their titles first."""
     stems = [stem(word) for word in asked]
     columns = (item_versions.c.id, item_versions.c.title, item_versions.c.description)
-    found: dict[int, int] = {}
-    for key, title, description in conn.execute(sa.select(*columns).order_by(columns[0])):
-        text = f"{title}\n{description}".casefold()
-        if all(one in text for one in stems):
-            in_title = all(one in title.casefold() for one in stems)
-            found[key] = 0 if in_title else 1
-    return found
+    in_title: list[int] = []
+    in_text: list[int] = []
+    for key, title, description in conn.execute(sa.select(*columns).order_by(columns[0].desc())):
+        if all(one in title.casefold() for one in stems):
+            in_title.append(key)
+        elif all(one in f"{title}\n{description}".casefold() for one in stems):
+            in_text.append(key)
+    return in_title + in_text
 
 
-def _best(conn: Connection, ranks: Mapping[int, int]) -> list[Any]:
-    """Each initiative once per page, by its best version, the latest of equal ones; best first."""
+def _best(conn: Connection, ranked: Sequence[int], limit: int) -> list[Any]:
+    """Each initiative once per page, by its best version where it stood last; best first."""
     first, end = snapshots.alias("first"), snapshots.alias("ended")
     query = (
         sa.select(
@@ -130,14 +141,17 @@ def _best(conn: Connection, ranks: Mapping[int, int]) -> list[Any]:
         .join(first, (first.c.page == spans.c.page) & (first.c.number == spans.c.first_snapshot))
         .outerjoin(end, (end.c.page == spans.c.page) & (end.c.number == spans.c.end_snapshot))
     )
-    best: dict[tuple[str, str], tuple[tuple[Any, ...], Any]] = {}
-    for part in some_at_once(ranks):
-        for row in conn.execute(query.where(spans.c.version.in_(part))):
-            order = (ranks[row.version], -row.since.timestamp(), row.page_id, row.life)
-            known = best.get((row.life, row.page_id))
-            if known is None or order < known[0]:
-                best[(row.life, row.page_id)] = (order, row)
-    return [row for _, row in sorted(best.values(), key=lambda one: one[0])]
+    best: dict[tuple[str, str], Any] = {}
+    for start in range(0, len(ranked), _AT_ONCE):
+        rank = {version: number for number, version in enumerate(ranked[start : start + _AT_ONCE])}
+        rows = conn.execute(query.where(spans.c.version.in_(rank)))
+        for row in sorted(
+            rows, key=lambda one: (rank[one.version], -one.since.timestamp(), one.page_id, one.life)
+        ):
+            best.setdefault((row.life, row.page_id), row)
+        if len(best) >= limit:
+            break
+    return list(best.values())[:limit]
 
 
 def _texts(conn: Connection, versions: Iterable[int]) -> dict[int, tuple[str, str, Any]]:

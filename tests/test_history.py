@@ -237,6 +237,16 @@ def test_search_finds_every_version_of_a_swedish_word(store: Database) -> None:
         assert len(search(conn, "vi", limit=1)) <= 1
 
 
+def test_search_of_a_word_that_stands_everywhere_ranks_the_latest_versions(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked(store, *editions())
+    with store.read() as conn:
+        monkeypatch.setattr("snapshots.search._MOST_RANKED", 1)
+        (latest,) = search(conn, "slingan")
+        assert latest.initiative.description == "Slingan ska bli 3 km."
+
+
 def test_search_works_without_an_index(sqlite_store: Database) -> None:
     looked(sqlite_store, *editions())
     with sqlite_store.write() as conn:

@@ -12,8 +12,8 @@ milliseconds (the least of many runs, the time a quiet machine needs) of
     edited    reading its next edition, five initiatives edited, after the one before
     again     reading it when only scripts outside its content differ, as by a nonce
 
-and how many parses `floor` and `read` take. The targets are judged on `read`, the cold one: 3 ms, and 4
-times of selectolax parsing the same bytes. Exits 1 where one is missed.
+and how many parses `floor` and `read` take. The targets are judged on `read`, the cold one: 3 ms,
+and 4 times of selectolax parsing the same bytes. Exits 1 where one is missed.
 """
 
 from __future__ import annotations

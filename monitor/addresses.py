@@ -92,3 +92,10 @@ def _host(url: str | None) -> str | None:
         return urlsplit(url).hostname
     except ValueError:
         return None
+
+
+def leads_nowhere(href: str) -> bool:
+    """Whether an address is a place on the page itself, or a script."""
+    if href[:1] in ("/", "h"):
+        return False
+    return not href.strip() or href.lstrip().lower().startswith(("#", "javascript:"))

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Sequence
 from itertools import takewhile
 
 from monitor.blocks import Block, Elements, Outline
-from monitor.outline import moved_under, panels_of, renumbered
+from monitor.panels import moved_under, panels_of, renumbered
 from monitor.text import heading_key, tidy
 
 _CELLS = ("td", "th")

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from monitor import passages, quality, shapes
-from monitor.addresses import Place, leaves, place_of, resolve
+from monitor.addresses import Place, leads_nowhere, leaves, place_of, resolve
 from monitor.arrangement import with_columns, with_details, with_named_parts
 from monitor.blocks import Block, Outline, RawLink
 from monitor.charset import Decoded, decode
@@ -37,7 +37,6 @@ from monitor.model import Initiative, Link, Profile, Reading, Section, Source
 from monitor.outline import (
     Content,
     content_of,
-    leads_nowhere,
     read_content,
     read_html,
     read_whole_body,

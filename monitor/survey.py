@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from monitor.addresses import leads_nowhere
 from monitor.blocks import Block, Elements, Outline, Tail
 from monitor.furniture import (
     COLUMN_WORDS,
@@ -28,7 +29,6 @@ from monitor.furniture import (
     labelled,
 )
 from monitor.model import Profile
-from monitor.outline import leads_nowhere
 from monitor.text import heading_key
 
 _LONGEST_LABEL = 120

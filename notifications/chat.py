@@ -166,6 +166,7 @@ def _parts(view: View, dialect: Dialect) -> Iterator[tuple[str, int]]:
 def _group_parts(group: GroupView, dialect: Dialect) -> Iterator[tuple[str, int]]:
     size = f" ({group.size})" if group.size else ""
     lines = [dialect.bold(group.heading + size), *map(dialect.plain, group.notes)]
+    lines += [f"• {dialect.plain(fact)}" for fact in group.facts]
     yield "\n".join(lines), 0
     for entry in group.entries:
         yield _entry_part(entry, dialect), 1

@@ -22,7 +22,7 @@ from notifications.digest import (
     divided,
     entry_from,
 )
-from notifications.subscriptions import Subscription, wanted_kinds
+from notifications.subscriptions import ANY, CHAT, Subscription, wanted_kinds
 from presentation.language import Language, language
 from presentation.marking import Piece, mark
 from presentation.terminal import LIKELY_BELOW
@@ -83,6 +83,7 @@ class GroupView:
     heading: str
     size: int = 0
     notes: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
     entries: tuple[EntryView, ...] = ()
     rest: tuple[RestView, ...] = ()
     rest_heading: str = ""
@@ -92,11 +93,12 @@ class GroupView:
 class RowView:
     """One status of a chart: `text` is its number, `curve` says in words what its `numbers` over
     time draw as a picture. Both are empty where there is no past yet; `curve` where `text` says all
-    of it."""
+    of it. `drawn` stands for the picture where it is not shown, and always says something."""
 
     label: str
     text: str
     curve: str = ""
+    drawn: str = ""
     numbers: tuple[int, ...] = ()
 
 
@@ -260,11 +262,14 @@ def _to_status(status: str | None, words: Language) -> str:
 
 def _group_view(group: Group, reader: Reader) -> GroupView:
     words = reader.words
-    notes = {"corrections": ("digest.correction_note",), "removed": ("digest.removed_note",)}
+    notes = {
+        "corrections": (words.say("digest.correction_note"),),
+        "removed": (words.count("digest.removed_note", group.size),),
+    }
     return GroupView(
         heading=words.say(f"groups.{group.name}"),
         size=group.size,
-        notes=tuple(words.say(key) for key in notes.get(group.name, ())),
+        notes=notes.get(group.name, ()),
         entries=tuple(entry_view(entry, reader) for entry in group.full),
         rest=tuple(_rest_view(entry, reader) for entry in group.rest),
         rest_heading=words.count("digest.rest", len(group.rest)),
@@ -459,16 +464,16 @@ def _paragraphs(pieces: Sequence[Piece]) -> tuple[Pieces, ...]:
 
 def _welcome(message: Message, reader: Reader) -> View:
     words, subscription = reader.words, reader.subscription
+    chat = "_chat" if subscription.channel in CHAT else ""
     if subscription.about == "operation":
         return View(
             lang=words.code,
             subject=words.say("welcome.operation_subject"),
             heading=words.say("welcome.heading"),
-            lead=(words.say("welcome.operation_lead"),),
-            groups=_page_counts(message.payload["pages"], reader),
+            lead=(words.say(f"welcome.operation_lead{chat}"),),
         )
     pages = tuple(_page(one) for one in message.payload["pages"])
-    lead = [words.say("welcome.lead", pages=_names(pages, words, len(pages)))]
+    lead = [words.say(f"welcome.lead{chat}", pages=_names(pages, words, len(pages)))]
     if subscription.digest.rhythm == "immediate":
         lead.append(words.say("welcome.when_immediate"))
     else:
@@ -476,14 +481,16 @@ def _welcome(message: Message, reader: Reader) -> View:
     if subscription.when_quiet != "never":
         lead.append(words.say(f"welcome.quiet_{subscription.when_quiet}"))
     filters = filter_words(subscription, words)
+    only = []
     if filters:
-        lead.append(words.say("welcome.only", filters="; ".join(filters)))
+        several = (words.say("welcome.chosen"),) if len(filters) > 1 else ()
+        only.append(GroupView(words.say("welcome.only"), notes=several, facts=tuple(filters)))
     return View(
         lang=words.code,
         subject=words.say("welcome.subject", pages=_names(pages, words, _PAGES_NAMED)),
         heading=words.say("welcome.heading"),
         lead=tuple(lead),
-        groups=_page_counts(message.payload["pages"], reader),
+        groups=(*only, *_page_counts(message.payload["pages"], reader)),
         buttons=_page_buttons(pages, words),
     )
 
@@ -501,7 +508,7 @@ def _page_counts(pages: Sequence[Mapping[str, Any]], reader: Reader) -> tuple[Gr
             )
         else:
             lines = (words.say("welcome.nothing_yet"),)
-        groups.append(GroupView(heading=one["name"], notes=lines))
+        groups.append(GroupView(heading=one["name"], facts=lines))
     return tuple(groups)
 
 
@@ -570,12 +577,13 @@ def _incident(message: Message, reader: Reader) -> View:
 def _note(message: Message, reader: Reader) -> View:
     words, payload = reader.words, message.payload
     text = words.reason(payload["code"], payload["text"])
+    acts = words.texts["note"]["acts"].get(payload["code"]) or words.say("note.calm")
     pages = (_page(payload["page"]),) if payload["page"] else ()
     return View(
         lang=words.code,
         subject=words.say("note.subject", text=_shortened(text, 90)),
         heading=words.say("note.heading"),
-        lead=(*(page.name for page in pages), text, words.say("note.calm")),
+        lead=(*(page.name for page in pages), text, acts, words.say("note.unheard")),
         buttons=_page_buttons(pages, words),
     )
 
@@ -634,17 +642,22 @@ def _row(row: Mapping[str, Any], chart: Mapping[str, Any], reader: Reader) -> Ro
     words, new, old = reader.words, row["new"], row["old"]
     label, text = reader.status(row["status"]), str(new)
     if old not in (None, new):
-        text = words.say("chart.was", new=new, old=old, since=reader.date(chart["since"]))
+        since = reader.date(chart["since"])
+        key = "chart.was_today" if since == reader.date(chart["until"]) else "chart.was"
+        text = words.say(key, new=new, old=old, since=since)
     numbers = tuple(row.get("curve") or ())  # messages of earlier versions have none
     if not numbers:
         return RowView(label, text)
     low, high = min(numbers), max(numbers)
     began = reader.date(chart["began"])
     if low < high and {low, high} == {old, new} and began == reader.date(chart["since"]):
-        return RowView(label, text, "", numbers)
+        drawn = words.say("chart.drawn", first=numbers[0], last=numbers[-1])
+        return RowView(label, text, "", drawn, numbers)
     key = "chart.level" if low == high else "chart.curve"
+    if low < high and began == reader.date(chart["until"]):
+        key = "chart.curve_today"
     curve = words.say(key, began=began, first=numbers[0], low=low, high=high)
-    return RowView(label, text, curve, numbers)
+    return RowView(label, text, curve, curve, numbers)
 
 
 # --- words used by several --------------------------------------------------------------------
@@ -660,25 +673,26 @@ def rhythm(subscription: Subscription, words: Language) -> str:
 
 def filter_words(subscription: Subscription, words: Language) -> list[str]:
     """What a subscription narrows itself to, in words; empty: it gets everything."""
-    found = []
+    found: list[tuple[str, list[str]]] = []
     kinds = wanted_kinds(subscription)
     if kinds:
         ordered = [kind for kind in GROUPS if kind in kinds]
-        found.append(words.joined([words.kind(kind) for kind in ordered]))
+        found.append(("kinds", [words.kind(kind) for kind in ordered]))
     if subscription.moves:
+        any_status = words.say("welcome.any_status")
         moves = [
-            f"{'*' if move.old == '*' else words.status(move.old)} → "
-            f"{'*' if move.new == '*' else words.status(move.new)}"
+            f"{any_status if move.old == ANY else words.status(move.old)} → "
+            f"{any_status if move.new == ANY else words.status(move.new)}"
             for move in subscription.moves
         ]
-        found.append(words.joined(moves))
+        found.append(("moves", moves))
     if subscription.statuses:
-        found.append(words.joined([words.status(one) for one in subscription.statuses]))
+        found.append(("statuses", [words.status(one) for one in subscription.statuses]))
     if subscription.signals:
-        found.append(words.joined([words.signal(one) for one in subscription.signals]))
+        found.append(("signals", [words.signal(one) for one in subscription.signals]))
     if subscription.words:
-        found.append(words.joined([f"«{one}»" for one in subscription.words]))
-    return found
+        found.append(("words", [f"«{one}»" for one in subscription.words]))
+    return [words.say(f"welcome.only_{name}", what=words.either(these)) for name, these in found]
 
 
 def _footer(message: Message, reader: Reader) -> tuple[str, ...]:
@@ -691,8 +705,8 @@ def _footer(message: Message, reader: Reader) -> tuple[str, ...]:
         lines.append(words.say(stop, reply_to=reply_to))
     if message.kind == "digest" and subscription.digest.rhythm not in ("immediate", "hourly"):
         lines.append(words.say("footer.when", when=rhythm(subscription, words)))
-    operation = subscription.about == "operation"
-    lines.append(words.say("footer.automatic" if operation else "footer.automatic_digest"))
+    digest = message.kind == "digest"
+    lines.append(words.say("footer.automatic_digest" if digest else "footer.automatic"))
     return tuple(lines)
 
 

@@ -141,9 +141,16 @@ class Language:
 
     def joined(self, parts: Sequence[str]) -> str:
         """«a, b och c»."""
+        return self._joined(parts, "and")
+
+    def either(self, parts: Sequence[str]) -> str:
+        """«a, b eller c»."""
+        return self._joined(parts, "or")
+
+    def _joined(self, parts: Sequence[str], word: str) -> str:
         if len(parts) < 2:
             return "".join(parts)
-        return f"{', '.join(parts[:-1])} {self.say('and')} {parts[-1]}"
+        return f"{', '.join(parts[:-1])} {self.say(word)} {parts[-1]}"
 
     def _known(self, table: str, name: str) -> str:
         found = self._find(table).get(name)

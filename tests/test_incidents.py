@@ -101,7 +101,7 @@ def test_when_quiet_says_so_once_a_week_and_how_often_we_looked(sqlite_store: Da
         (mail,) = place.post(days=2, hours=6)
         assert mail.subject == "Inget har ändrats – Granviks vision"
         assert "Vi har tittat 11 gånger." in mail.text
-        assert "1 gång gick sidan inte att läsa." in mail.text
+        assert "1 gång gick det inte att läsa." in mail.text
         place.look(hours=1)
         assert place.post(days=6) == []
         assert len(place.post(days=1)) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -33,8 +34,9 @@ BUILT = initiative(status="ongoing", description="Elva platser för elbilar.")
 HEAD = Letterhead(STOCKHOLM, "https://vakt.granvik.example", "kim@granvik.example")
 
 
-def told(*changes: dict[str, Any], to: Subscription | None = None) -> Letter:
-    view = view_of(message(gathered(*changes)), to or by_mail(), HEAD, "kim@granvik.example")
+def told(*changes: dict[str, Any], to: Subscription | None = None, **more: Any) -> Letter:
+    shown = message(gathered(*changes), **more)
+    view = view_of(shown, to or by_mail(), HEAD, "kim@granvik.example")
     return letter(view)
 
 
@@ -61,7 +63,10 @@ def plain(html: str) -> str:
             [change(None, PLANNED), change(PLANNED, BUILT, page="trygg", of="i-2")],
             "1 till pågående, 1 ny – Tryggt i Granvik och Omsorg i Granvik",
         ),
-        ([page_change("intro", "Vi bygger", "Vi river")], "sidans ord ändrade – Omsorg i Granvik"),
+        (
+            [page_change("intro", "Vi bygger", "Vi river")],
+            "1 ändring i sidans egna ord – Omsorg i Granvik",
+        ),
     ],
 )
 def test_the_subject_has_the_facts(changes: list[dict[str, Any]], subject: str) -> None:
@@ -110,7 +115,7 @@ def test_text_and_html_tell_the_same_facts() -> None:
         "Sidans rubrik",
         "23 nov 2026 07:00–08:00",
         "Omsorg i Granvik",
-        "Du får det här för att kim@granvik.example prenumererar",
+        "Du får det här eftersom kim@granvik.example prenumererar",
     ):
         assert fact in " ".join(mail.text.split()), fact
         assert fact in plain(mail.html), fact
@@ -176,7 +181,7 @@ def test_text_lines_are_short_but_for_addresses() -> None:
 
 def test_what_is_likely_or_was_found_late_is_explained_once() -> None:
     likely = "«Troligen» betyder att vi inte är säkra på att det är samma insats som förut."
-    late = "en del upptäcktes i efterhand."
+    late = "därför har en del upptäckts i efterhand."
     sure = told(change(PLANNED, BUILT)).text
     assert likely not in sure
     assert late not in sure
@@ -257,8 +262,40 @@ def test_a_picture_of_two_numbers_that_stand_beside_it_says_them_no_second_time(
     assert "- pågår: 7 (6 den 23 okt 2026)\n" in mail.text
     assert "- utvecklas: 4; lika många sedan 23 okt 2026\n" in mail.text
     assert "sedan dess mellan 2 och 4" in mail.text.replace("\n  ", " ")
-    assert next(one.split('"')[0] for one in mail.html.split('alt="')[1:]) == ""
+    assert 'alt="från 6 till 7"' in mail.html, "where no picture is shown, its place says something"
+    assert 'alt=""' not in mail.html
     assert len(mail.pictures) == 3
+
+
+def test_a_picture_of_the_first_day_names_no_date_twice() -> None:
+    rows = [
+        {"status": "ongoing", "old": 6, "new": 6, "curve": [6, 7, 6]},
+        {"status": "developing", "old": 4, "new": 3, "curve": [4, 3, 3]},
+    ]
+    chart = {**CHART, "rows": rows, "since": CHART["until"], "began": CHART["until"]}
+    mail = told(change(None, PLANNED), charts=[chart])
+    assert "- pågår: 6; samma dag mellan 6 och 7\n" in mail.text
+    assert "- utvecklas: 3 (tidigare samma dag 4)\n" in mail.text
+
+
+def test_what_has_left_is_spoken_of_as_one_or_several() -> None:
+    one, two = (change(initiative(f"Bad {n}"), None, of=f"i-{n}") for n in (1, 2))
+    assert "Den kan vara klar, flyttad" in told(one).text
+    assert "De kan vara klara, flyttade" in told(one, two).text
+
+
+def test_a_note_that_calls_for_something_never_says_that_nothing_need_be_done() -> None:
+    for code in ("new_store", "page_moved", "clock_behind"):
+        payload = {"page": PAGE, "code": code, "text": "Sidan har flyttat."}
+        for one in (OPERATORS, replace(OPERATORS, language="en")):
+            text = letter(view_of(Message("m-2", one.id, "note", START, payload), one, HEAD)).text
+            assert language(one.language).say("note.calm") not in text
+
+
+def test_a_chat_is_welcomed_as_a_channel() -> None:
+    chat = Subscription(id="teams", channel="teams", url_env="TEAMS")
+    shown = Message("m-2", chat.id, "welcome", START, {"pages": [{**PAGE, "counts": COUNTS}]})
+    assert view_of(shown, chat, HEAD).lead[0].startswith("Den här kanalen får")
 
 
 COUNTS = [
@@ -288,9 +325,30 @@ OPERATORS = Subscription(
                 "Planerat: 1 insats",
                 "varje arbetsdag kl. 07:30",
                 "en gång i veckan",
-                "ny status och ny på sidan",
-                "utvecklas → pågår",
+                "Vad som har hänt: ny status eller ny på sidan",
+                "Byten av status: utvecklas → pågår",
             ),
+        ),
+        (
+            "welcome",
+            {"pages": [{**PAGE, "counts": COUNTS}]},
+            by_mail(words=("skola", "förskola", "trygg"), statuses=("ongoing",)),
+            (
+                "Insatser som nämner: «skola», «förskola» eller «trygg»",
+                "Status, före eller efter: pågår",
+            ),
+        ),
+        (
+            "note",
+            {"page": None, "code": "new_store", "text": "Ny historik påbörjad: x är tom."},
+            OPERATORS,
+            ("Fanns det en historik förut: se efter i database.url",),
+        ),
+        (
+            "note",
+            {"page": PAGE, "code": "shape_changed", "text": "Sidan är byggd på annat sätt."},
+            OPERATORS,
+            ("Du behöver inte göra något.", "Läsarna får inget veta om det här."),
         ),
         ("welcome", {"pages": [{**PAGE, "counts": None}]}, by_mail(), ("har inte kunnat läsas",)),
         ("welcome", {"pages": []}, OPERATORS, ("när något krånglar i bevakningen",)),
@@ -304,7 +362,7 @@ OPERATORS = Subscription(
             "quiet",
             {"pages": [PAGE], "since": "2026-11-16T07:00:00Z", "looks": 168, "failed": 1},
             by_mail(),
-            ("Inget har ändrats i sak på Omsorg i Granvik", "168 gånger", "1 gång gick sidan inte"),
+            ("Inget har ändrats i sak på Omsorg i Granvik", "168 gånger", "1 gång gick det inte"),
         ),
         (
             "incident",

@@ -17,16 +17,17 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.errors import HeaderParseError, MessageDefect
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 from typing import Final, Literal
+from urllib.parse import quote
 
 from monitor.errors import GiveUp, TryAgain
 from notifications.channels import ChannelDown, Delivery, Letterhead, Receipt, one_line
 from notifications.render import Letter, letter
-from notifications.view import view_of
+from notifications.view import View, view_of
 
 SEND_SECONDS: Final = 40.0
 """One mail takes at most this long, the connection included: well within a lease."""
@@ -237,6 +238,21 @@ def _down(where: str, code: str, trouble: Exception) -> ChannelDown:
     return ChannelDown(f"{where}: {text}", code=code)
 
 
+class _Unfolded(UnstructuredHeader, BaseHeader):
+    """A header for machines, on one line however long (RFC 5322 lets it be 998 letters): the
+    library would write an address that needs more than one as an encoded word, which is no address.
+    """
+
+    def fold(self, *, policy: EmailPolicy) -> str:  # type: ignore[override]
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS: Final = HeaderRegistry()
+for _name in ("in-reply-to", "references", "list-id", "list-unsubscribe"):
+    _HEADERS.map_to_type(_name, _Unfolded)
+_POLICY: Final = SMTP.clone(header_factory=_HEADERS)
+
+
 def compose(delivery: Delivery, server: MailServer, letterhead: Letterhead) -> EmailMessage:
     """The mail of one delivery. Its Message-ID and Date never change from one try to the next."""
     message = delivery.message
@@ -244,7 +260,7 @@ def compose(delivery: Delivery, server: MailServer, letterhead: Letterhead) -> E
     content = letter(view)
     name, sender = parseaddr(server.sender)[0], wire_address(server.sender)
     domain = sender.rpartition("@")[2] or "localhost"
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=_POLICY)
     mail["From"] = Address(display_name=name, addr_spec=sender)
     mail["To"] = Address(addr_spec=wire_address(delivery.address))
     if server.reply_to:
@@ -257,14 +273,26 @@ def compose(delivery: Delivery, server: MailServer, letterhead: Letterhead) -> E
     mail["In-Reply-To"] = root
     mail["References"] = root
     mail["List-Id"] = f"Visionsvakt <{delivery.subscription.id}.visionsvakt.{domain}>"
+    if server.reply_to:
+        mail["List-Unsubscribe"] = _unsubscribe(reply_to, delivery, view)
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
-    mail["Content-Language"] = view.lang
     mail.set_content(content.text, cte="quoted-printable")
     mail.add_alternative(content.html, subtype="html", cte="quoted-printable")
     _add_pictures(mail, content, delivery.id)
+    mail["Content-Language"] = view.lang  # set before, it would end up in the text part alone
     mail.set_boundary(f"=_{delivery.id}")
     return mail
+
+
+def _unsubscribe(address: str, delivery: Delivery, view: View) -> str:
+    """A letter to whoever keeps the subscriptions (RFC 2369), for the mail program's own button.
+
+    No List-Unsubscribe-Post: one click (RFC 8058) needs a web address that takes it, and there is
+    none.
+    """
+    subject = quote(f"{view.unsubscribe}: {delivery.subscription.id} ({delivery.address})")
+    return f"<mailto:{quote(address, safe='@')}?subject={subject}>"
 
 
 def _add_pictures(mail: EmailMessage, content: Letter, name: str) -> None:

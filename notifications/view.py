@@ -134,6 +134,7 @@ class View:
     footer: tuple[str, ...] = ()
     history_word: str = ""
     to_word: str = ""
+    unsubscribe: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,7 @@ def view_of(
         footer=_footer(message, reader),
         history_word=words.say("digest.open_history"),
         to_word=words.say("digest.to"),
+        unsubscribe=words.say("footer.unsubscribe"),
     )
 
 

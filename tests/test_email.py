@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -65,9 +66,14 @@ def test_a_mail_has_text_and_html_and_every_header_it_should(sqlite_store: Datab
         assert mail.id == f"<{row['id']}@granvik.example>"
         assert head["Auto-Submitted"] == "auto-generated"
         assert "kommunikation" in str(head["List-Id"])
+        assert head["Content-Language"] == "sv"
         assert head["References"] == head["In-Reply-To"] != mail.id
         assert head["Date"].datetime == START
-        assert "List-Unsubscribe" not in head, "there is no address for it"
+        to = urlsplit(str(head["List-Unsubscribe"]).strip("<>"))
+        assert (to.scheme, to.path) == ("mailto", "kim@granvik.example")
+        asked = "Avsluta prenumerationen: kommunikation (kim@granvik.example)"
+        assert parse_qs(to.query) == {"subject": [asked]}
+        assert "List-Unsubscribe-Post" not in head, "there is no web address for one click"
         assert head.get_content_type() == "multipart/alternative"
         assert [part.get_content_type() for part in head.iter_parts()] == [
             "text/plain",
@@ -77,6 +83,25 @@ def test_a_mail_has_text_and_html_and_every_header_it_should(sqlite_store: Datab
         assert "Vi odlar åkerbär." in mail.html
         assert mail.raw.isascii()
         assert all(len(line) <= 998 for line in mail.raw.splitlines())
+
+
+def test_headers_for_machines_are_written_as_they_are_however_long() -> None:
+    to = by_mail("en.mycket.lang.adress@kommunikationsavdelningen.granvik.example", id="i" * 60)
+    told = Delivery("d-1", "email", to.to[0], message(gathered(NEW)), to)
+    server = MailServer("127.0.0.1", 25, SENDER, reply_to=to.to[0])
+    head = compose(told, server, Letterhead(STOCKHOLM)).as_bytes().partition(b"\r\n\r\n")[0]
+    lines = dict(line.split(b": ", 1) for line in head.split(b"\r\n") if b": " in line)
+    assert lines[b"List-Unsubscribe"].startswith(b"<mailto:en.mycket.lang.adress@kommunikations")
+    assert lines[b"List-Unsubscribe"].endswith(b"%29>")
+    for name in (b"In-Reply-To", b"References", b"List-Id"):
+        assert b"i" * 60 in lines[name], name
+    assert all(len(line) <= 998 for line in lines.values())
+
+
+def test_nobody_is_asked_to_unsubscribe_where_nobody_reads_the_answer() -> None:
+    told = Delivery("d-1", "email", "kim@granvik.example", message(gathered(NEW)), by_mail())
+    mail = compose(told, MailServer("127.0.0.1", 25, SENDER), Letterhead(STOCKHOLM))
+    assert "List-Unsubscribe" not in mail
 
 
 def test_pictures_lie_in_the_mail_itself_beside_the_html_that_shows_them() -> None:

@@ -7,6 +7,7 @@ so that a test can kill it exactly there.
 
 from __future__ import annotations
 
+import smtplib
 import sys
 import time
 from datetime import UTC, datetime
@@ -28,7 +29,9 @@ from tests.support.telling import CARE, SENDER, by_hook, by_mail, change, initia
 
 TO = ("kim@granvik.example", "eva@granvik.example")
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
-OWN_STEPS = ("told", "committed", "formed", "claimed", "sent", "settling", "marked")
+OWN_STEPS = ("told", "committed", "formed", "claimed", "body", "sent", "settling", "marked")
+
+LONGEST_COMMAND = 512
 
 
 def now() -> datetime:
@@ -76,6 +79,7 @@ def run(database: Database, to: str, number: int, held_at: str) -> None:
 def _watch_steps(held_at: str) -> None:
     """Holds at the steps inside `deliver`, between its transactions."""
     claim, settle, send = outbox.claim, outbox.settle_sent, delivering._sent
+    write = smtplib.SMTP.send
     begun: list[object] = []
 
     def claiming(*args, **more):  # type: ignore[no-untyped-def]
@@ -94,7 +98,15 @@ def _watch_steps(held_at: str) -> None:
         settle(*args, **more)
         hold("settling", held_at)
 
+    def writing(client, text):  # type: ignore[no-untyped-def]
+        if len(text) > LONGEST_COMMAND:  # a mail's text: half of it is under way
+            write(client, text[: len(text) // 2])
+            hold("body", held_at)
+            text = text[len(text) // 2 :]
+        write(client, text)
+
     outbox.claim, outbox.settle_sent, delivering._sent = claiming, settling, sending
+    smtplib.SMTP.send = writing  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from notifications.channels import Delivery, Letterhead, Message, Poster, Receipt, post
@@ -28,6 +29,8 @@ TEAMS_BYTES: Final = 28 * 1024
 MATTERMOST_CHARACTERS: Final = 16_383
 _ROOM: Final = 600
 """Kept free for the closing lines."""
+_LINKS: Final = 4
+"""So many pages are linked to at a card's end."""
 _TEXT: Final = 500
 """So much of one description is shown; the page has it all."""
 
@@ -85,26 +88,37 @@ def slack(view: View) -> Card:
 
 
 def teams(view: View) -> Card:
-    """An Adaptive Card 1.4 in the envelope that a Workflows address takes, below 28 KB."""
+    """An Adaptive Card 1.4 in the envelope that a Workflows address takes, below 28 KB.
+
+    A line is a block of its own, as Teams shows a single line break as a space; and what is gone
+    stands in brackets, as it knows no strikethrough.
+    """
 
     def block(text: str, **more: object) -> Card:
         return {"type": "TextBlock", "text": text, "wrap": True, **more}
 
-    def size(text: str) -> int:
-        return len(json.dumps(block(text), ensure_ascii=False).encode())
+    def blocks(part: str) -> list[Card]:
+        first, *rest = filter(None, part.split("\n"))
+        return [block(first), *(block(line, spacing="none") for line in rest)]
 
-    parts = _fitting(view, MARKDOWN, TEAMS_BYTES - 4 * _ROOM, 120, size)
-    title = block(MARKDOWN.plain(view.heading), size="large", weight="bolder", style="heading")
+    def size(part: str) -> int:
+        return len(json.dumps(blocks(part), ensure_ascii=False).encode())
+
+    if view.legend:
+        legend = language(view.lang).say("digest.legend_text")
+        view = replace(view, lead=(*view.lead, legend))
+    parts = _fitting(view, TEAMS, TEAMS_BYTES - 4 * _ROOM, 120, size, links=False)
+    title = block(TEAMS.plain(view.heading), size="large", weight="bolder", style="heading")
     content = {
         "type": "AdaptiveCard",
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "version": "1.4",
         "lang": view.lang,
         "fallbackText": view.subject,
-        "body": [title, *map(block, parts)],
+        "body": [title, *chain.from_iterable(map(blocks, parts))],
         "actions": [
             {"type": "Action.OpenUrl", "title": one.text[:60], "url": one.url}
-            for one in view.buttons[:4]
+            for one in view.buttons[:_LINKS]
             if safe_href(one.url)
         ],
     }
@@ -132,9 +146,16 @@ CARDS: Final[Mapping[str, Callable[[View], Card]]] = {
 
 
 def _fitting(
-    view: View, dialect: Dialect, room: int, blocks: int, size: Callable[[str], int]
+    view: View,
+    dialect: Dialect,
+    room: int,
+    blocks: int,
+    size: Callable[[str], int],
+    *,
+    links: bool = True,
 ) -> list[str]:
-    """As many parts as there is room for, then how many more there are, then where to read on."""
+    """As many parts as there is room for, then how many more there are, then (with `links`) where
+    to read on."""
     kept: list[str] = []
     left_out = 0
     used = 0
@@ -148,8 +169,8 @@ def _fitting(
     words = language(view.lang)
     if left_out:
         kept.append(words.count("digest.rest", left_out).rstrip(":") + ".")
-    links = [dialect.link(one.text, one.url) for one in view.buttons[:4] if safe_href(one.url)]
-    return [*kept, " · ".join(links)] if links else kept
+    lead_on = [dialect.link(one.text, one.url) for one in view.buttons if safe_href(one.url)]
+    return [*kept, " · ".join(lead_on[:_LINKS])] if lead_on and links else kept
 
 
 def _parts(view: View, dialect: Dialect) -> Iterator[tuple[str, int]]:
@@ -157,25 +178,27 @@ def _parts(view: View, dialect: Dialect) -> Iterator[tuple[str, int]]:
     if view.lead:
         yield "\n".join(dialect.plain(line) for line in view.lead), 0
     for group in view.groups:
-        yield from _group_parts(group, dialect)
+        yield from _group_parts(group, dialect, view.history_word)
     for chart in view.charts:
         rows = (f"{dialect.plain(row.label)}: {row.text}" for row in chart.rows)
         yield "\n".join([dialect.bold(chart.caption), *rows]), 0
 
 
-def _group_parts(group: GroupView, dialect: Dialect) -> Iterator[tuple[str, int]]:
+def _group_parts(
+    group: GroupView, dialect: Dialect, history_word: str
+) -> Iterator[tuple[str, int]]:
     size = f" ({group.size})" if group.size else ""
     lines = [dialect.bold(group.heading + size), *map(dialect.plain, group.notes)]
     lines += [f"• {dialect.plain(fact)}" for fact in group.facts]
     yield "\n".join(lines), 0
     for entry in group.entries:
-        yield _entry_part(entry, dialect), 1
+        yield _entry_part(entry, dialect, history_word), 1
     for rest in group.rest:
         note = f" ({dialect.plain(rest.note)})" if rest.note else ""
         yield f"• {dialect.plain(rest.title)}{note}", 1
 
 
-def _entry_part(entry: EntryView, dialect: Dialect) -> str:
+def _entry_part(entry: EntryView, dialect: Dialect, history_word: str) -> str:
     lines = [dialect.bold(entry.plain_title)]
     if entry.flags:
         lines.append(dialect.plain(f"({', '.join(entry.flags)})"))
@@ -192,14 +215,18 @@ def _entry_part(entry: EntryView, dialect: Dialect) -> str:
         for page in entry.pages
     ]
     lines.append(", ".join(where))
+    if entry.history:
+        lines[-1] += f" · {dialect.link(history_word, entry.history)}"
     return "\n".join(line for line in lines if line)
 
 
 def _shortened(paragraphs: Sequence[Pieces], dialect: Dialect) -> Iterable[str]:
     left = _TEXT
     for paragraph in paragraphs:
-        shown = []
-        for piece in paragraph:
+        shown: list[str] = []
+        for number, piece in enumerate(paragraph):
+            if piece.kind == "new" and number and paragraph[number - 1].kind == "gone":
+                shown.append(" ")  # else the marks of both run together
             text = piece.text if len(piece.text) <= left else f"{piece.text[:left]}…"
             left -= len(text)
             stripped = text.strip()
@@ -222,7 +249,9 @@ def _slack_text(text: str) -> str:
 
 
 def _markdown_text(text: str) -> str:
-    return _MARKDOWN_MARKS.sub(r"\\\1", text).replace("@", "@\u2060")
+    """Escaped where a mark would be obeyed, and no more: not every client takes escapes away."""
+    escaped = _MARKDOWN_MARKS.sub(r"\\\1", text).replace("](", r"]\(")
+    return _MARKDOWN_STARTS.sub(r"\1\\\2", escaped).replace("@", "@\u2060")
 
 
 def _markdown_url(url: str) -> str:
@@ -234,7 +263,8 @@ def _slack_url(url: str) -> str:
 
 
 _SLACK_MARKS = re.compile(r"[*_~`](?=\S)")
-_MARKDOWN_MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~>-])")
+_MARKDOWN_MARKS = re.compile(r"([\\`*_\[\]#|~])")
+_MARKDOWN_STARTS = re.compile(r"^(\s*\d*)((?<=\d)[.)]|(?<!\d)[+>=-])", re.MULTILINE)
 
 SLACK: Final = Dialect(
     plain=_slack_text,
@@ -249,4 +279,9 @@ MARKDOWN: Final = Dialect(
     gone=lambda text: f"~~{_markdown_text(text)}~~",
     new=lambda text: f"**{_markdown_text(text)}**",
     link=lambda text, url: f"[{_markdown_text(text)}]({_markdown_url(url)})",
+)
+TEAMS: Final = replace(
+    MARKDOWN,
+    gone=lambda text: f"\\[-{_markdown_text(text)}-\\]",
+    new=lambda text: f"**{{+{_markdown_text(text)}+}}**",
 )

@@ -77,6 +77,47 @@ def test_a_teams_card_is_an_adaptive_card_1_4() -> None:
     assert attachment["content"]["actions"][0]["url"].startswith("https://")
 
 
+def lines_of(card: dict[str, Any]) -> list[str]:
+    return [block["text"] for block in card["attachments"][0]["content"]["body"]]
+
+
+def test_a_teams_card_has_a_block_for_each_line() -> None:
+    edited = initiative(description="Elva platser.\n\nÖppet för alla.")
+    lines = lines_of(CARDS["teams"](view(change(initiative(description="Tio platser."), edited))))
+    assert not [line for line in lines if "\n" in line], "Teams shows a line break as a space"
+    assert "Status: utvecklas" in lines
+    assert "\\[-Tio-\\] **{+Elva+}** platser." in lines
+    assert not [line for line in lines if "~~" in line], "Teams strikes nothing through"
+    assert "I texterna står borttagna ord som \\[-så-\\] och nya ord som {+så+}." in lines
+
+
+def test_a_teams_card_leads_on_by_its_buttons_alone() -> None:
+    card = CARDS["teams"](view(change(None, initiative())))
+    assert [one["title"] for one in card["attachments"][0]["content"]["actions"]] == [
+        "Öppna sidan Omsorg i Granvik"
+    ]
+    assert not [line for line in lines_of(card) if "Öppna sidan" in line]
+
+
+def test_ordinary_text_is_not_full_of_backslashes() -> None:
+    text = "Miljö- och hälsoskydd (2027): 5 + 5 platser!"
+    shown = view(change(None, initiative("1. Bygga", description=f"{text}\n\n- Nej > ja")))
+    for card in (CARDS["mattermost"](shown)["text"], "\n".join(lines_of(CARDS["teams"](shown)))):
+        assert f"{text}\n" in card
+        assert "1\\. Bygga" in card
+        assert "\\- Nej > ja" in card
+
+
+@pytest.mark.parametrize("channel", CHATS)
+def test_a_card_leads_to_the_history_where_there_is_a_public_address(channel: str) -> None:
+    to = Subscription(id="chatt", channel="slack", url_env="CHATT")
+    head = Letterhead(STOCKHOLM, "https://vakt.granvik.example")
+    shown = view_of(message(gathered(change(None, initiative()))), to, head)
+    card = json.dumps(CARDS[channel](shown), ensure_ascii=False)
+    assert "https://vakt.granvik.example/initiatives/i-laddplatser" in card
+    assert "Se hela historiken" in card
+
+
 @pytest.mark.parametrize("channel", CHATS)
 def test_a_card_is_posted_and_its_address_is_never_on_record(
     sqlite_store: Database, channel: Any

@@ -8,7 +8,7 @@ forgotten when it is over.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
@@ -144,20 +144,28 @@ def due_news(
     return News("reminded", incident, (incident.id, "reminded", number))
 
 
-def payload_of(news: News, subject_name: str) -> dict[str, Any]:
-    """What a message about it freezes."""
-    incident = news.incident
-    return {
-        "what": news.what,
-        "incident": incident.id,
-        "subject": subject_name,
-        "cause": incident.cause,
-        "text": incident.text,
-        "mend": incident.mend,
-        "count": incident.count,
-        "first_at": instant(incident.first_at),
-        "ended_at": instant(incident.ended_at),
+def payload_of(several: Sequence[News], pages: Mapping[str, str]) -> dict[str, Any]:
+    """What a message about them freezes: of one incident, or of several that are alike (the pages
+    of a site that is down), as their first with the `texts` and ids of all; `pages` are names by
+    key. `told`: which news this tells."""
+    first = several[0].incident
+    ended = [one.incident.ended_at for one in several if one.incident.ended_at]
+    payload: dict[str, Any] = {
+        "what": several[0].what,
+        "incident": first.id,
+        "subject": subject_name(first.subject, pages),
+        "cause": first.cause,
+        "text": first.text,
+        "mend": first.mend,
+        "count": max(one.incident.count for one in several),
+        "first_at": instant(min(one.incident.first_at for one in several)),
+        "ended_at": instant(max(ended, default=None)),
+        "told": [list(one.key) for one in several],
     }
+    if len(several) > 1:
+        payload["texts"] = [one.incident.text for one in several]
+        payload["incidents"] = [one.incident.id for one in several]
+    return payload
 
 
 def subject_name(subject: str, pages: Mapping[str, str]) -> str:

@@ -515,19 +515,21 @@ def _page_counts(pages: Sequence[Mapping[str, Any]], reader: Reader) -> tuple[Gr
 
 
 def _first(message: Message, reader: Reader) -> View:
-    words, page = reader.words, message.payload["page"]
-    number = sum(row["number"] for row in page["counts"])
+    words = reader.words
+    shown = message.payload.get("pages") or [message.payload["page"]]
+    pages = tuple(map(_page, shown))
+    number = sum(row["number"] for page in shown for row in page["counts"])
     total = words.count("first.total", number)
+    names = _names(pages, words, _PAGES_NAMED)
+    mends = tuple(words.say("first.mend", page=page.id) for page in pages)
+    wrong = GroupView(words.say("first.wrong"), facts=mends)
     return View(
         lang=words.code,
-        subject=words.say("first.subject", total=total, page=page["name"]),
-        heading=words.say("first.heading", page=page["name"]),
-        lead=(words.say("first.lead"),),
-        groups=(
-            *_page_counts([page], reader),
-            GroupView(words.say("first.wrong"), notes=(words.say("first.mend", page=page["id"]),)),
-        ),
-        buttons=_page_buttons((_page(page),), words),
+        subject=words.say("first.subject", total=total, page=names),
+        heading=words.say("first.heading", page=names),
+        lead=(words.count("first.lead", len(pages)),),
+        groups=(*_page_counts(shown, reader), wrong),
+        buttons=_page_buttons(pages, words),
     )
 
 
@@ -551,29 +553,59 @@ def _quiet(message: Message, reader: Reader) -> View:
 def _incident(message: Message, reader: Reader) -> View:
     words, payload = reader.words, message.payload
     what = payload["what"]
+    pages = tuple(_page(one) for one in payload.get("pages", ()))
+    headline, lead = _what_is_wrong(payload, pages, words)
     since = reader.time(payload["first_at"])
-    text = words.reason(payload["cause"], payload["text"])
-    notes = [text]
     if what == "ended":
         until = reader.time(payload["ended_at"])
-        notes.append(words.say("incident.lasted", since=since, until=until))
+        lasted = reader.moment(payload["ended_at"]) - reader.moment(payload["first_at"])
+        length = words.lasting(max(1.0, lasted.total_seconds() / 60))
+        lead.append(words.say("incident.lasted", since=since, until=until, length=length))
     else:
-        times = words.count("incident.times", payload["count"])
-        notes.append(f"{words.say('incident.since', when=since)}, {times}.")
+        lead.append(words.count("incident.times", payload["count"], when=since))
         if payload["mend"]:
-            notes.append(
-                words.say("incident.mend", mend=words.mend(payload["cause"], payload["mend"]))
-            )
-    lead = [words.say("incident.subject", subject=payload["subject"])]
+            mend = words.mend(payload["cause"], payload["mend"])
+            lead.append(words.say("incident.mend", mend=mend))
     if payload.get("instead"):
         lead.append(words.say("incident.instead"))
-    subject = words.say(f"incident.{what}_subject", text=_shortened(text, 90))
     return View(
         lang=words.code,
-        subject=subject,
+        subject=words.say(f"incident.{what}_subject", text=_shortened(headline, 90)),
         heading=words.say(f"incident.{what}"),
-        lead=(*lead, *notes),
+        lead=tuple(lead),
+        buttons=_page_buttons(pages, words),
     )
+
+
+def _what_is_wrong(
+    payload: Mapping[str, Any], pages: Sequence[PageInfo], words: Language
+) -> tuple[str, list[str]]:
+    """An incident in a line, and in as many as it takes: one for all its pages where the same is
+    wrong with them, else one for each."""
+    cause, over = payload["cause"], payload["what"] == "ended"
+    if not pages:
+        text = words.reason(cause, payload["text"])
+        return text, [words.say("incident.subject", subject=payload["subject"]), text]
+    texts = payload.get("texts") or [payload["text"]]
+    said = [_trouble_of(cause, text, page, words) for text, page in zip(texts, pages, strict=True)]
+    if over:  # what follows is what was being done about it
+        said = [text.partition(";")[0] for text in said]
+    headline = _names(pages, words, _PAGES_NAMED) + said[0]
+    if len(set(said)) == 1:
+        return headline, [_names(pages, words, len(pages)) + said[0]]
+    return headline, [page.name + text for page, text in zip(pages, said, strict=True)]
+
+
+def _trouble_of(cause: str, text: str, page: PageInfo, words: Language) -> str:
+    """What is wrong with a page, to stand right after its name: without its id, and without its
+    address, which would fill a subject line. « svarade 503», «: namnet kan inte slås upp»."""
+    sentence = text.removeprefix(f"{page.id}: ")
+    address, _, rest = sentence.partition(" ")
+    own = address.partition("?")[0].rstrip("…")
+    if not own.startswith("http") or not page.url.startswith(own):
+        return f": {words.reason(cause, sentence)}"
+    said = words.reason(cause, rest)
+    return f" {said}" if said == rest else f": {said}"
 
 
 def _note(message: Message, reader: Reader) -> View:
@@ -602,17 +634,26 @@ def _test(message: Message, reader: Reader) -> View:
 
 def _blind(message: Message, reader: Reader) -> View:
     words, payload = reader.words, message.payload
-    page, over = _page(payload["page"]), payload.get("until") is not None
+    over = payload.get("until") is not None
     which = "over_" if over else ""
-    values = {"page": page.name, "since": reader.time(payload["since"])}
-    if over:
-        values["until"] = reader.time(payload["until"])
+    shown = payload.get("pages") or [
+        {**payload["page"], "since": payload["since"], "until": payload["until"]}
+    ]
+    pages = tuple(map(_page, shown))
+    lead = []
+    for one in shown:
+        until = {"until": reader.time(one["until"])} if over else {}
+        since = reader.time(one["since"])
+        lead.append(words.say(f"blind.{which}lead", page=one["name"], since=since, **until))
+    note = words.say("blind.over_note") if over else words.count("blind.note", len(pages))
     return View(
         lang=words.code,
-        subject=words.say(f"blind.{which}subject", page=page.name),
-        heading=words.say(f"blind.{which}heading"),
-        lead=(words.say(f"blind.{which}lead", **values),),
-        buttons=_page_buttons((page,), words),
+        subject=words.count(
+            f"blind.{which}subject", len(pages), page=_names(pages, words, _PAGES_NAMED)
+        ),
+        heading=words.count(f"blind.{which}heading", len(pages)),
+        lead=(*lead, note),
+        buttons=_page_buttons(pages, words),
     )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -80,16 +81,17 @@ class _Desk:
         )
         blind: dict[str, dict[str, str]] = defaultdict(dict)
         for subscription, payload in found:
-            if payload["until"]:
-                blind[subscription].pop(payload["page"]["id"], None)
-            else:
-                blind[subscription][payload["page"]["id"]] = str(payload["since"])
+            for page in payload.get("pages") or [{**payload["page"], "since": payload["since"]}]:
+                if payload["until"]:
+                    blind[subscription].pop(page["id"], None)
+                else:
+                    blind[subscription][page["id"]] = str(page["since"])
         return blind
 
     @cached_property
-    def in_trouble(self) -> frozenset[str]:
-        """The subjects of the incidents that are going on."""
-        return frozenset(one.subject for one in incidents.open_incidents(self.conn))
+    def in_trouble(self) -> Mapping[str, datetime]:
+        """The subjects of the incidents that are going on, and when they opened."""
+        return {one.subject: one.opened_at for one in incidents.open_incidents(self.conn)}
 
     def since(self, subscription: Subscription) -> datetime | None:
         """When its first address was added; None where none is there."""
@@ -187,17 +189,36 @@ def _welcomes(desk: _Desk, subscription: Subscription) -> Iterator[Announcement]
 def _first_snapshots(
     desk: _Desk, subscription: Subscription, since: datetime
 ) -> Iterator[Announcement]:
-    pages = desk.watched(subscription)
-    ids = {page.key: message_id(subscription, "first", (page.key,)) for page in pages}
-    told = _told_of(desk.conn, ids.values())
-    for page in pages:
-        if ids[page.key] in told:
+    """The pages that were read for the first time, in one message: many begin on one day."""
+    told = _told_first(desk.conn, subscription)
+    new = []
+    for page in desk.watched(subscription):
+        if page.key in told:
             continue
         first = sa.select(snapshots.c.at).where(snapshots.c.page == page.key)
         at = desk.conn.scalar(first.order_by(snapshots.c.number).limit(1))
         if at is not None and at >= since:
-            payload = {"page": _page_with_counts(desk.conn, page)}
-            yield Announcement(subscription, "first", payload, (page.key,))
+            new.append(page)
+    if new:
+        shown = [{**_page_with_counts(desk.conn, page), "key": page.key} for page in new]
+        keys = tuple(page.key for page in new)
+        yield Announcement(subscription, "first", {"pages": shown}, keys)
+
+
+def _told_first(conn: Connection, subscription: Subscription) -> set[str]:
+    """The keys of the pages whose first snapshot it has been told."""
+    found = conn.execute(
+        sa.select(messages.c.id, messages.c.payload).where(
+            messages.c.subscription == subscription.id, messages.c.kind == "first"
+        )
+    ).all()
+    told = {page["key"] for row in found for page in row.payload.get("pages", ())}
+    ids = {row.id for row in found}  # earlier versions told one page at a time
+    return told | {
+        page.key
+        for page in watch.all_pages(conn)
+        if message_id(subscription, "first", (page.key,)) in ids
+    }
 
 
 def _page_with_counts(conn: Connection, page: PageRow) -> dict[str, Any]:
@@ -265,60 +286,105 @@ def _has_waiting(conn: Connection, subscription: Subscription) -> bool:
 
 
 def _blind(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator[Announcement]:
-    """Readers of a page that nobody could read for long hear of it, and when it is over."""
+    """Readers of pages that nobody could read for long hear of it, and when it is over: at the
+    hours they asked for, and all pages at once."""
     told = desk.told_blind[subscription.id]
-    # Where nobody looked the page is not to blame, and the next look may well succeed.
+    blind, over = [], []
     for page in desk.watched(subscription):
         last = desk.good_looks.get(page.id)
         if last is None:
             continue
-        payload = {"page": _page(page), "since": instant(last), "until": None}
-        long = min(desk.now - last, desk.now - since) >= BLIND_AFTER
-        if long and f"page:{page.key}" in desk.in_trouble:
-            yield Announcement(subscription, "blind", payload, (page.key, instant(last)))
-            continue
-        if long:
-            continue
         before = told.get(page.id)
-        if before is not None:
-            over = {**payload, "since": before, "until": instant(last)}
-            yield Announcement(subscription, "blind", over, (page.key, before, "over"))
+        if min(desk.now - last, desk.now - since) < BLIND_AFTER:
+            if before is not None:
+                back = history.first_good_look(
+                    desk.conn, page.key, datetime.fromisoformat(before), last
+                )
+                if subscription.digest.next_after(back, desk.zone) <= desk.now:
+                    over.append({**_page(page), "since": before, "until": instant(back)})
+            continue
+        # Where nobody looked the page is not to blame, and the next look may well succeed.
+        trouble = desk.in_trouble.get(f"page:{page.key}")
+        if trouble is None or before == instant(last):
+            continue
+        known = max(last + BLIND_AFTER, since + BLIND_AFTER, trouble)
+        if subscription.digest.next_after(known, desk.zone) <= desk.now:
+            blind.append({**_page(page), "since": instant(last)})
+    for pages, until in ((blind, None), (over, max((one["until"] for one in over), default=None))):
+        if pages:
+            key = [part for page in pages for part in (page["id"], page["since"])]
+            payload = {"pages": pages, "until": until}
+            yield Announcement(subscription, "blind", payload, (*key, "over" if until else ""))
 
 
 # --- trouble ----------------------------------------------------------------------------------
 
 
 def _incidents(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator[Announcement]:
-    names = {page.key: page.name for page in desk.pages}
-    for incident in incidents.recent(desk.conn, desk.now):
-        kind, _, name = incident.subject.partition(":")
-        if kind in incidents.ABOUT_PAGES and name not in names:
+    pages = {page.key: page for page in desk.pages}
+    names = {key: page.name for key, page in pages.items()}
+    recent = incidents.recent(desk.conn, desk.now)
+    told = _told_news(desk, subscription) if recent else _ToldNews()
+    together: dict[tuple[object, ...], list[incidents.News]] = {}
+    for incident in recent:
+        kind = incident.subject.partition(":")[0]
+        page = pages.get(_name_in(incident.subject)) if kind in incidents.ABOUT_PAGES else None
+        if kind in incidents.ABOUT_PAGES and page is None:
             continue  # retired: nobody looks any more
-        told = _told_causes(desk, subscription, incident.id)
-        news = incidents.due_news(incident, since, desk.now, told)
+        news = incidents.due_news(incident, since, desk.now, told.causes[incident.id])
         if news is None or (news.what == "opened" and _is_settled(incident, since)):
             continue
-        payload = incidents.payload_of(news, incidents.subject_name(incident.subject, names))
-        if incident.subject == MAIL and subscription.channel != "email":
+        if news.key in told.keys:
+            continue
+        alone = kind != "page" or subscription.channel == "webhook"
+        host = urlsplit(page.url).netloc if page and not alone else incident.id
+        together.setdefault((news.what, incident.cause, host), []).append(news)
+    for alike in together.values():
+        several = sorted(alike, key=lambda one: names.get(_name_in(one.incident.subject), ""))
+        payload = incidents.payload_of(several, names)
+        subjects = [_name_in(one.incident.subject) for one in several]
+        payload["pages"] = [_page(pages[name]) for name in subjects if name in pages]
+        if several[0].incident.subject == MAIL and subscription.channel != "email":
             payload["instead"] = True
-        yield Announcement(subscription, "incident", payload, news.key)
+        key = tuple(part for one in several for part in one.key)
+        yield Announcement(subscription, "incident", payload, key)
 
 
 MAIL: Final = "channel:e-post"
+
+
+def _name_in(subject: str) -> str:
+    return subject.partition(":")[2]
 
 
 def _is_settled(incident: incidents.Incident, since: datetime) -> bool:
     return incident.ended_at is not None and incident.ended_at < since
 
 
-def _told_causes(desk: _Desk, subscription: Subscription, incident: str) -> set[str]:
+@dataclass(frozen=True)
+class _ToldNews:
+    """What a subscription has been told of incidents: with which causes each, and which news."""
+
+    causes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    keys: set[tuple[object, ...]] = field(default_factory=set)
+
+
+def _told_news(desk: _Desk, subscription: Subscription) -> _ToldNews:
     found = desk.conn.execute(
         sa.select(messages.c.payload)
         .where(messages.c.subscription == subscription.id, messages.c.kind == "incident")
         .order_by(messages.c.created_at.desc())
-        .limit(200)
+        .limit(_INCIDENTS_REMEMBERED)
     ).scalars()
-    return {payload["cause"] for payload in found if payload["incident"] == incident}
+    told = _ToldNews()
+    for payload in found:
+        for incident in payload.get("incidents", [payload["incident"]]):
+            told.causes[incident].add(payload["cause"])
+        told.keys.update(tuple(key) for key in payload.get("told", ()))
+    return told
+
+
+_INCIDENTS_REMEMBERED: Final = 1000
 
 
 def _notes(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator[Announcement]:

@@ -667,6 +667,13 @@ def last_good_looks(conn: Connection) -> Mapping[str, datetime | None]:
     return {row.id: row.last_good for row in conn.execute(query)}
 
 
+def first_good_look(conn: Connection, page_key: str, since: datetime, until: datetime) -> datetime:
+    """The first look after `since` that could be trusted; `until` where there was none."""
+    judge = _Judge(conn, page_key)
+    looks = facts.glances(conn, page_key, since + timedelta(microseconds=1), until)
+    return next((look.at for look in looks if judge.is_good(look)), until)
+
+
 def _minutes(gap: timedelta) -> float:
     minutes = round(gap.total_seconds() / 60, 2)
     return int(minutes) if minutes == int(minutes) else minutes

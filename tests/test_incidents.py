@@ -16,7 +16,7 @@ from snapshots.schema import messages
 from tests.support.hooks import Hook
 from tests.support.mail import Drop
 from tests.support.square import ITEMS, Square, square
-from tests.support.telling import START, Town, by_hook, by_mail, change, initiative
+from tests.support.telling import START, STOCKHOLM, Town, by_hook, by_mail, change, initiative
 from tests.support.web import Served
 
 READER = by_mail("kim@granvik.example")
@@ -79,6 +79,19 @@ def test_operators_see_a_page_s_first_snapshot_with_its_counts(sqlite_store: Dat
         assert place.post() == []
 
 
+def test_first_snapshots_of_one_day_are_one_message(sqlite_store: Database) -> None:
+    with square(sqlite_store, OPERATOR, more=["Hamnen", "Torget"]) as place:
+        place.look()
+        subjects_now = subjects(place.post())
+        assert "Första avläsningen: 12 insatser – 3 sidor" in subjects_now
+        assert len(subjects_now) == 2, "and the welcome"
+        text = place.host.mails[-1].text + place.host.mails[-2].text
+        for id in ("vision", "hamnen", "torget"):
+            assert f"visionsvakt show {id}" in text
+        place.look(hours=1)
+        assert place.post() == []
+
+
 def test_webhooks_get_no_welcome(sqlite_store: Database) -> None:
     with Hook(200) as hook, square(sqlite_store, by_hook(hook.url())) as place:
         place.look()
@@ -137,7 +150,7 @@ def test_one_incident_for_one_cause_from_its_opening_to_its_end(sqlite_store: Da
             assert place.post() == []
         place.look(hours=1)
         (opened,) = place.post()
-        assert opened.subject.startswith("Driftstörning: vision: ")
+        assert opened.subject.startswith("Driftstörning: Granviks vision svarade 500")
         assert "Så gör du: " in opened.text
         for _ in range(5):
             place.look(hours=1)
@@ -157,6 +170,45 @@ def test_one_incident_for_one_cause_from_its_opening_to_its_end(sqlite_store: Da
         assert len(threads) == 1
         place.look(hours=1)
         assert place.post(days=3) == []
+
+
+def test_a_site_that_is_down_is_one_incident_whatever_pages_it_has(sqlite_store: Database) -> None:
+    with square(sqlite_store, OPERATOR, more=["Hamnen", "Torget"]) as place:
+        welcomed(place)
+        place.answer = Served(b"", 500)
+        for _ in range(3):
+            place.look(hours=1)
+        (opened,) = place.post()
+        assert opened.subject == "Driftstörning: 3 sidor svarade 500; det prövas igen"
+        assert "Granviks vision, Hamnen och Torget svarade 500;" in " ".join(opened.text.split())
+        (reminded,) = place.post(days=1, hours=1)
+        assert reminded.message["References"] == opened.message["References"]
+        *others, late = place.pages
+        place.answer = None
+        place.pages = others
+        place.look(hours=1)
+        (some,) = place.post()
+        assert some.subject == "Driftstörningen är över: Granviks vision och Hamnen svarade 500"
+        place.pages = [late]
+        place.look(hours=1)
+        (last,) = place.post()
+        assert last.subject == "Driftstörningen är över: Torget svarade 500"
+        assert place.post(days=1) == []
+
+
+def test_a_webhook_gets_each_incident_by_itself(sqlite_store: Database) -> None:
+    with Hook(200) as hook:
+        operators = by_hook(hook.url(), "driftkrok", about="operation")
+        with square(sqlite_store, operators, more=["Hamnen"]) as place:
+            place.look()
+            place.answer = Served(b"", 500)
+            for _ in range(3):
+                place.look(hours=1)
+            place.post()
+            assert sorted(one["data"]["subject"] for one in hook.documents) == [
+                "Granviks vision",
+                "Hamnen",
+            ]
 
 
 def test_a_short_trouble_is_no_incident(sqlite_store: Database) -> None:
@@ -199,6 +251,32 @@ def test_readers_hear_nothing_of_trouble_until_a_page_was_long_blind(
         (over,) = place.post()
         assert over.subject == "Sidan går att läsa igen – Granviks vision"
         assert place.post(hours=1) == []
+
+
+def test_blind_pages_are_told_together_and_at_the_hours_that_were_asked_for(
+    sqlite_store: Database,
+) -> None:
+    to = by_mail("kim@granvik.example", digest="workdays 08:30")
+    with square(sqlite_store, to, more=["Hamnen"]) as place:  # Monday 23 November, 08:00
+        place.look()
+        place.look(days=3)
+        place.post()
+        place.answer = ERROR
+        for _ in range(8):  # until Saturday
+            place.look(hours=6)
+        assert place.post(hours=2) == [], "no working day"
+        assert place.post(hours=45) == []
+        (blind,) = place.post(hours=2)
+        assert blind.subject == "2 sidor har inte kunnat läsas"
+        assert "Hamnen har inte kunnat läsas sedan 26 nov 2026 08:00." in blind.text
+        place.answer = None
+        place.look(hours=1)
+        back = place.now
+        assert place.post(hours=1) == []
+        (over,) = place.post(days=1)
+        assert over.subject == "2 sidor går att läsa igen"
+        assert f"till {back.astimezone(STOCKHOLM):%-d nov %Y %H:%M}" in " ".join(over.text.split())
+        assert place.post(days=2) == []
 
 
 def test_a_retired_page_reminds_nobody(sqlite_store: Database) -> None:

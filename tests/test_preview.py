@@ -107,8 +107,8 @@ def test_a_digest_s_chart_counts_now_and_a_month_ago(sqlite_store: Database) -> 
         place.items = ITEMS[1:]
         place.look(days=40)
         with sqlite_store.read() as conn:
-            (chart,) = charts(conn, [place.page.key], place.now)
-            before = status_counts(conn, place.page.key, START.replace(year=2020))
+            (chart,) = charts(conn, [place.pages[0].key], place.now)
+            before = status_counts(conn, place.pages[0].key, START.replace(year=2020))
         assert before is None
         assert [(row["status"], row["old"], row["new"]) for row in chart["rows"]] == [
             ("ongoing", 2, 1),

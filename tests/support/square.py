@@ -1,4 +1,4 @@
-"""A watched page on a loopback site, looked at for real, with the post office of `telling`."""
+"""Watched pages on a loopback site, looked at for real, with the post office of `telling`."""
 
 from __future__ import annotations
 
@@ -33,21 +33,23 @@ ITEMS = (
 
 @dataclass
 class Square:
-    """One page, one mail server, one clock. The page shows `items`, or answers `answer`."""
+    """One site, one mail server, one clock. Its pages show `items`, or answer `answer`."""
 
     town: Town
     site: Site
     host: MailHost
-    page: Watched
+    pages: Sequence[Watched]
     fetcher: Fetcher
     items: Sequence[Initiative] = ITEMS
     answer: Served | None = None
 
     def look(self, **later: float) -> Checked:
-        """Let time pass, then look at the page."""
+        """Let time pass, then look at the pages; what came of the first."""
         self.town.now += timedelta(**later)
         world = World(self.fetcher, lambda: self.town.now)
-        return check_page(self.town.database, self.page, world, self.town.subscriptions)
+        store, readers = self.town.database, self.town.subscriptions
+        first, *_others = [check_page(store, page, world, readers) for page in self.pages]
+        return first
 
     def post(self, **later: float) -> list[Mail]:
         """Let time pass, then deliver; the mails that came of it."""
@@ -66,18 +68,25 @@ class Square:
 
 
 @contextmanager
-def square(database: Database, *subscriptions: Subscription) -> Iterator[Square]:
-    """A square whose page has not been looked at yet."""
+def square(
+    database: Database, *subscriptions: Subscription, more: Sequence[str] = ()
+) -> Iterator[Square]:
+    """A square whose pages (one, and as many more as have names) have not been looked at yet."""
     with MailHost() as host, poster() as fetcher:
         made: list[Square] = []
         with Site(lambda asked: made[0].served(asked)) as site:
-            url = site.url("/vision.html")
-            wanted = WatchedPage("vision", "Granviks vision", url, "granvik", "1h")
+            names = {"vision": "Granviks vision"} | {name.lower(): name for name in more}
+            wanted = [
+                WatchedPage(id, name, site.url(f"/{id}.html"), "granvik", "1h")
+                for id, name in names.items()
+            ]
             mail = MailServer("127.0.0.1", host.port, SENDER, security="none")
             town = Town(database, subscriptions, mail=mail, poster=fetcher)
             with database.write() as conn:
-                watch.sync_pages(conn, [wanted], town.now)
-                key = watch.page(conn, "vision").key
-            page = Watched(key, "vision", "Granviks vision", url, editions.PROFILE)
-            made.append(Square(town, site, host, page, fetcher))
+                watch.sync_pages(conn, wanted, town.now)
+                keys = {page.id: page.key for page in watch.all_pages(conn)}
+            pages = [
+                Watched(keys[one.id], one.id, one.name, one.url, editions.PROFILE) for one in wanted
+            ]
+            made.append(Square(town, site, host, pages, fetcher))
             yield made[0]

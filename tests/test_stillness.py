@@ -172,8 +172,8 @@ def test_operators_hear_once_of_a_still_page_and_when_it_moves_again(
         (mail,) = minded(place, upkeep)
         assert mail.to == ("drift@granvik.example",)
         assert mail.subject == (
-            "Driftstörning: vision: inget har ändrats på 61 dagar; det längsta uppehållet förut var"
-            " 5 dagar"
+            "Driftstörning: Granviks vision: inget har ändrats på 61 dagar; det längsta uppehållet"
+            " förut var 5 dagar"
         )
         assert "är det rätt adress" in mail.text
         assert "Granviks vision" in mail.text

@@ -5,7 +5,7 @@
 #   make year     twenty simulated years; a failing one says how to live it again
 #   make check    format, lint, types, floors, docs
 #   make system   Debian packages that some tests drive for real; they skip by name where missing
-#   make docs     write docs/commands.md and docs/modules.md anew from the code
+#   make docs     write docs/commands.md, commands.en.md and modules.md anew from the code
 #   make lock     resolve pyproject.toml anew (needs uv)
 
 PYTHON ?= python3

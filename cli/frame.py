@@ -1,6 +1,6 @@
 """What every family of commands stands in: its Typer application, the session, shared options.
 
-Typer speaks English in usage lines and help; here its commands speak Swedish.
+Typer speaks English in usage lines and help; here its commands speak the terminal's language.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
+from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args, get_origin
 
@@ -26,6 +27,8 @@ class Session:
     """What stood before the command. The configuration is read when a command asks for it."""
 
     config: Path | None = None
+    language: str = "sv"
+    """The terminal's."""
 
     def settings(self) -> Settings:
         """The configuration; ConfigurationError where it is missing or wrong."""
@@ -53,8 +56,17 @@ def session(context: typer.Context) -> Session:
 AsJson = Annotated[bool, typer.Option("--json", help="skriv ett JSON-dokument i stället för text")]
 
 
+def said(ctx: Any, text: str) -> str:
+    """A text of the help in the terminal's language."""
+    from presentation.help import explained
+
+    return explained(text, session(ctx).language)
+
+
 class _Speaks:
-    """Usage and help in Swedish, for a command and for a group."""
+    """Usage and help in the terminal's language, for a command and for a group."""
+
+    help: str | None
 
     def get_params(self, ctx: Any) -> list[Any]:
         params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
@@ -62,17 +74,25 @@ class _Speaks:
         return params
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:
-        arguments = [_argument(param) for param in _params(self, ctx, "argument")]
-        words = [ctx.command_path, "[FLAGGA …]", *arguments]
+        arguments = [_argument(param, ctx) for param in _params(self, ctx, "argument")]
+        words = [ctx.command_path, f"[{said(ctx, 'FLAGGA')} …]", *arguments]
         if isinstance(self, TyperGroup):
-            words.append("KOMMANDO …")
-        formatter.write_text("Användning: " + " ".join(words))
+            words.append(f"{said(ctx, 'KOMMANDO')} …")
+        formatter.write_text(f"{said(ctx, 'Användning')}: " + " ".join(words))
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(said(ctx, cleandoc(self.help or "")))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        arguments = [(_argument(one), one.help or "") for one in _params(self, ctx, "argument")]
-        write_rows(formatter, "Argument", arguments)
+        arguments = [
+            (_argument(one, ctx), said(ctx, one.help or ""))
+            for one in _params(self, ctx, "argument")
+        ]
+        write_rows(formatter, said(ctx, "Argument"), arguments)
         options = [_option(one, ctx) for one in _params(self, ctx, "option")]
-        write_rows(formatter, "Flaggor", options)
+        write_rows(formatter, said(ctx, "Flaggor"), options)
 
 
 def _params(command: Any, ctx: Any, kind: str) -> list[Any]:
@@ -80,15 +100,22 @@ def _params(command: Any, ctx: Any, kind: str) -> list[Any]:
     return [one for one in params if not getattr(one, "hidden", False)]
 
 
-def _argument(param: Any) -> str:
-    name = (param.metavar or param.name.upper()) + (" …" if param.nargs != 1 else "")
+def _argument(param: Any, ctx: Any) -> str:
+    name = said(ctx, param.metavar or param.name.upper()) + (" …" if param.nargs != 1 else "")
     return name if param.required else f"[{name}]"
 
 
 def _option(param: Any, ctx: Any) -> tuple[str, str]:
     if "--help" in param.opts:
-        return "--help", "visa den här hjälpen"
-    return param.get_help_record(ctx)[0], param.help or ""
+        return "--help", said(ctx, "visa den här hjälpen")
+    flags, space, value = param.get_help_record(ctx)[0].partition(" ")
+    return f"{flags}{space}{said(ctx, value)}", said(ctx, param.help or "")
+
+
+def _in_short(text: str) -> str:
+    """The first sentence of a help."""
+    sentence, dot, _ = " ".join(text.split()).partition(". ")
+    return sentence + dot.strip()
 
 
 def write_rows(formatter: Any, heading: str, rows: Sequence[tuple[str, str]]) -> None:
@@ -149,8 +176,11 @@ class Group(_Speaks, TyperGroup):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         super().format_options(ctx, formatter)
-        rows = [(name, command.get_short_help_str(200)) for name, command in self.commands.items()]
-        write_rows(formatter, "Kommandon", rows)
+        rows = [
+            (name, _in_short(said(ctx, cleandoc(command.help or ""))))
+            for name, command in self.commands.items()
+        ]
+        write_rows(formatter, said(ctx, "Kommandon"), rows)
 
 
 class Family(typer.Typer):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +18,8 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command, get_group
 
-from cli.frame import Group, Session, write_rows
+from cli.frame import Group, Session, said, session, write_rows
+from cli.spoken import terminal_language
 from monitor.errors import UsageError, VisionsvaktError
 
 DEBUG_VARIABLE = "VISIONSVAKT_DEBUG"
@@ -79,7 +80,8 @@ class Commands(Group):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         super(Group, self).format_options(ctx, formatter)
-        write_rows(formatter, "Kommandon", [(entry.name, entry.help) for entry in COMMANDS])
+        rows = [(entry.name, said(ctx, entry.help)) for entry in COMMANDS]
+        write_rows(formatter, said(ctx, "Kommandon"), rows)
 
 
 application = typer.Typer(
@@ -104,7 +106,7 @@ def root(
     ] = None,
 ) -> None:
     """Ser på kommunens visionssidor och berättar när något på dem ändras i sak."""
-    context.obj = Session(config)
+    context.obj = replace(session(context), config=config)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -116,7 +118,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         if not words:
             raise UsageError("säg vad som ska göras; se «visionsvakt --help»")
-        result = get_command(application).main(words, "visionsvakt", standalone_mode=False)
+        start = Session(language=terminal_language(words))
+        result = get_command(application).main(
+            words, "visionsvakt", standalone_mode=False, obj=start
+        )
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except VisionsvaktError as error:
@@ -142,9 +147,9 @@ def _say(error: Exception, line: str, status: int, words: Sequence[str]) -> int:
         import traceback
 
         traceback.print_exception(error)
-    from cli.spoken import spoken
+    from presentation.errors import in_language
 
-    print(spoken(" ".join(line.split()), words), file=sys.stderr)
+    print(in_language(" ".join(line.split()), terminal_language(words)), file=sys.stderr)
     return status
 
 
@@ -160,13 +165,13 @@ def usage_line(error: Any) -> str:
             if near:
                 return f"{command}: {text}; menade du {sorted(near)[0]}?"
         case "MissingParameter":
-            text = f"{_label(error.param)} saknas"
+            text = f"{_label(error.param, context)} saknas"
         case "BadOptionUsage" if "does not take" in error.message:
             text = f"flaggan {option} tar inget värde"
         case "BadOptionUsage" | "BadArgumentUsage":
             text = f"flaggan {option} behöver ett värde" if option else "ett argument saknas"
         case "BadParameter":
-            text = f"{_label(error.param)}: {error.message.rstrip('.')}"
+            text = f"{_label(error.param, context)}: {error.message.rstrip('.')}"
         case _ if "unexpected extra argument" in error.message:
             text = f"för många argument: {error.message.partition('(')[2].partition('(')[2][:-1]}"
         case _ if "Missing command" in error.message:
@@ -176,7 +181,10 @@ def usage_line(error: Any) -> str:
     return f"{command}: {text}; se «{command} --help»"
 
 
-def _label(param: Any) -> str:
+def _label(param: Any, context: Any) -> str:
     if param is None:
         return "ett värde"
-    return param.opts[0] if param.param_type_name == "option" else str(param.metavar or param.name)
+    if param.param_type_name == "option":
+        return str(param.opts[0])
+    name = str(param.metavar or param.name)
+    return said(context, name) if context else name

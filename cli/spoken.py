@@ -1,7 +1,7 @@
-"""In which language the program says what it can't do: the configuration's, wherever that stands.
+"""In which language the program speaks at the terminal: the configuration's, wherever that stands.
 
-Errors may come before any configuration is read, or be about one that can't be: so its language is
-looked for in the text of the file alone.
+Help and errors may come before any configuration is read, or be about one that can't be: so its
+language is looked for in the text of the file alone.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from typing import Final
 _LANGUAGE: Final = re.compile(r"^\[worker\][^\[]*?^language\s*=\s*[\"'](\w+)[\"']", re.M)
 
 
-def spoken(line: str, words: Sequence[str]) -> str:
-    """The line in the terminal's language, for the words of a command line."""
-    from presentation.errors import in_language
+def terminal_language(words: Sequence[str]) -> str:
+    """The code of the terminal's language, for the words of a command line."""
     from presentation.language import DEFAULT, LANGUAGES
 
     code = _configured(words)
-    return in_language(line, code if code in LANGUAGES else DEFAULT)
+    return code if code in LANGUAGES else DEFAULT
 
 
 def _configured(words: Sequence[str]) -> str:

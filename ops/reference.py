@@ -30,24 +30,46 @@ FLOORS = (
 
 def commands() -> str:
     """docs/commands.md: every command as its own help says it, in the program's order."""
-    lines = [
+    return _commands(
+        "sv",
         "# Kommandona",
         "",
-        "Skriven av `make docs` ur programmets egen hjälp. `--json` ger ett enda JSON-dokument",
-        "på standard ut; dokumenten står i [documents.md](documents.md). Slutstatus: 0 klart;",
-        "1 klart, men något gick fel, var misstänkt eller väntar på granskning; 2 fel användning,",
-        "konfiguration eller namn: en rad på standard fel.",
+        'Skriven av `make docs` ur programmets egen hjälp, så som den är med `language = "sv"`;',
+        "[in English](commands.en.md). `--json` ger ett enda JSON-dokument på standard ut;",
+        "dokumenten står i [documents.md](documents.md). Slutstatus: 0 klart; 1 klart, men något",
+        "gick fel, var misstänkt eller väntar på granskning; 2 fel användning, konfiguration eller",
+        "namn: en rad på standard fel.",
         "",
-    ]
-    for path, text in _help():
-        lines += [f"## {path}", "", "```text", text.rstrip(), "```", ""]
-    return "\n".join(lines)
+    )
 
 
-def _help() -> Iterator[tuple[str, str]]:
+def english_commands() -> str:
+    """docs/commands.en.md: the same in English."""
+    return _commands(
+        "en",
+        "# The commands",
+        "",
+        'Written by `make docs` from the program\'s own help, as it is with `language = "en"`;',
+        "[på svenska](commands.md). `--json` writes one JSON document to standard output; the",
+        "documents stand in [documents.md](documents.md). Exit status: 0 done; 1 done, but",
+        "something failed, was suspect or waits for a review; 2 wrong usage, configuration or",
+        "name: one line on standard error.",
+        "",
+    )
+
+
+def _commands(language: str, *lines: str) -> str:
+    written = list(lines)
+    for path, text in _help(language):
+        written += [f"## {path}", "", "```text", text.rstrip(), "```", ""]
+    return "\n".join(written)
+
+
+def _help(language: str) -> Iterator[tuple[str, str]]:
     import typer
     from typer.main import get_command
 
+    from cli.frame import Session
     from cli.program import application
 
     def walk(command: object, context: typer.Context) -> Iterator[tuple[str, str]]:
@@ -58,7 +80,9 @@ def _help() -> Iterator[tuple[str, str]]:
             yield from walk(inner, inner.context_class(inner, info_name=name, parent=context))
 
     top = get_command(application)
-    context = top.context_class(top, info_name="visionsvakt", terminal_width=88)
+    context = top.context_class(
+        top, info_name="visionsvakt", terminal_width=88, obj=Session(language=language)
+    )
     yield from walk(top, context)  # type: ignore[arg-type]
 
 
@@ -83,7 +107,11 @@ def modules() -> str:
     return "\n".join(lines) + "\n"
 
 
-REFERENCE = {"docs/commands.md": commands, "docs/modules.md": modules}
+REFERENCE = {
+    "docs/commands.md": commands,
+    "docs/commands.en.md": english_commands,
+    "docs/modules.md": modules,
+}
 
 
 if __name__ == "__main__":

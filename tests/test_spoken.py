@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
+from inspect import cleandoc
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from cli.program import COMMANDS, application
 from presentation.errors import in_language
 from tests.support.program import Home, config, page, table
 from tests.test_floors import MODULES
@@ -73,6 +78,47 @@ def test_the_file_that_the_command_line_points_out_says_the_language(tmp_path: P
     assert "no command" in home.refused("--config", "other.toml", "chek")
     assert "no command" in home.refused("--config=other.toml", "chek")
     assert "finns inte" in home.refused("--config", "nowhere.toml", "check")
+
+
+def test_help_is_in_the_terminals_language(tmp_path: Path) -> None:
+    home = home_of(tmp_path, ENGLISH)
+    whole, one, many = (
+        home.run("--help").out,
+        home.run("show", "--help").out,
+        home.run("pages", "--help").out,
+    )
+    assert "Watches a municipality's vision pages" in whole
+    assert "Usage: visionsvakt show [OPTION …] PAGE" in one
+    assert "--as-of TIME" in one
+    assert "show this help" in one
+    assert "Give a page a new id" in many
+    assert not [line for line in (whole + one + many).splitlines() if SWEDISH.search(line)]
+    assert "PAGE is missing" in home.refused("show")
+    assert (
+        "Användning: visionsvakt show [FLAGGA …] SIDA"
+        in home_of(tmp_path).run("show", "--help").out
+    )
+
+
+def helped() -> Iterator[str]:
+    """Every text of the help, as the commands have it."""
+    yield from ("Användning", "FLAGGA", "KOMMANDO", "Argument", "Flaggor", "Kommandon")
+    yield "visa den här hjälpen"
+    top: Any = get_command(application)
+    waiting = [top, *(top.get_command(None, entry.name) for entry in COMMANDS)]
+    yield from (entry.help for entry in COMMANDS)
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        yield from (" ".join(part.split()) for part in cleandoc(command.help or "").split("\n\n"))
+        for param in command.params:
+            if "--help" not in param.opts:
+                yield from filter(None, (param.help, param.metavar))
+
+
+def test_every_text_of_the_help_has_its_english_and_none_is_left_over() -> None:
+    file = Path(__file__).parents[1] / "presentation" / "locales" / "help.en.toml"
+    assert set(helped()) == set(tomllib.loads(file.read_text(encoding="utf-8")))
 
 
 def phrases() -> Iterator[tuple[str, str]]:

@@ -36,8 +36,6 @@ from notifications.subscriptions import (
 if TYPE_CHECKING:
     from monitor.fetch import FetchRules
 
-DEFAULT_FILE = "visionsvakt.toml"
-CONFIG_VARIABLE = "VISIONSVAKT_CONFIG"
 DATABASE_VARIABLE = "VISIONSVAKT_DATABASE_URL"
 LISTEN_VARIABLE = "VISIONSVAKT_LISTEN"
 LANGUAGES = ("sv", "en")
@@ -186,12 +184,7 @@ class Settings:
         return ZoneInfo(self.worker.timezone)
 
 
-# --- finding and reading it -------------------------------------------------------------------
-
-
-def locate(option: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
-    """The configuration's path: the option, else $VISIONSVAKT_CONFIG, else ./visionsvakt.toml."""
-    return option or Path(environment.get(CONFIG_VARIABLE) or DEFAULT_FILE)
+# --- reading it -------------------------------------------------------------------
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -883,7 +876,6 @@ __all__ = [
     "WorkerSettings",
     "fetch_rules",
     "load",
-    "locate",
     "require_secrets",
     "secret",
 ]

@@ -5,7 +5,8 @@ Typer speaks English in usage lines and help; here its commands speak the termin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
     from settings import Settings
 
 
+CONFIG_VARIABLE = "VISIONSVAKT_CONFIG"
+DEFAULT_FILE = "visionsvakt.toml"
+
+
+def locate(option: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
+    """The configuration's path: the option, else $VISIONSVAKT_CONFIG, else ./visionsvakt.toml."""
+    return option or Path(environment.get(CONFIG_VARIABLE) or DEFAULT_FILE)
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """What stood before the command. The configuration is read when a command asks for it."""
@@ -32,19 +42,14 @@ class Session:
 
     def settings(self) -> Settings:
         """The configuration; ConfigurationError where it is missing or wrong."""
-        from settings import load, locate
+        from settings import load
 
         return load(locate(self.config))
 
     def settings_if_any(self) -> Settings | None:
         """The same, or None where none was pointed out and ./visionsvakt.toml is not there."""
-        import os
-
-        from settings import CONFIG_VARIABLE, DEFAULT_FILE, load, locate
-
-        if self.config or os.environ.get(CONFIG_VARIABLE) or Path(DEFAULT_FILE).exists():
-            return load(locate(self.config))
-        return None
+        pointed_out = self.config or os.environ.get(CONFIG_VARIABLE)
+        return self.settings() if pointed_out or locate(None).exists() else None
 
 
 def session(context: typer.Context) -> Session:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli.frame import Family, Session, session
+from cli.frame import Family, Session, locate, session
 from monitor.errors import UsageError
 
 app = Family()
@@ -28,7 +28,6 @@ def init(
     ] = None,
 ) -> None:
     """Skriv en kommenterad konfiguration. En fil som redan finns skrivs aldrig över."""
-    from settings import locate
 
     path = file or locate(session(context).config)
     text = template() if url is None else drafted(url, session(context))

@@ -6,11 +6,12 @@ language is looked for in the text of the file alone.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+
+from cli.frame import locate
 
 _LANGUAGE: Final = re.compile(r"^\[worker\][^\[]*?^language\s*=\s*[\"'](\w+)[\"']", re.M)
 
@@ -25,19 +26,18 @@ def terminal_language(words: Sequence[str]) -> str:
 
 def _configured(words: Sequence[str]) -> str:
     """`worker.language` of the file that the words point out; "" where none is to be had."""
-    from settings import CONFIG_VARIABLE, DEFAULT_FILE
-
-    file = os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE
+    option = ""
     for word, following in zip(words, (*words[1:], ""), strict=False):
         if word == "--config":
-            file = following
+            option = following
         elif word.startswith("--config="):
-            file = word.removeprefix("--config=")
+            option = word.removeprefix("--config=")
         else:
             continue
         break
+    file = locate(Path(option) if option else None)
     try:
-        found = _LANGUAGE.search(Path(file).read_text(encoding="utf-8", errors="replace"))
+        found = _LANGUAGE.search(file.read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return ""
     return found[1] if found else ""

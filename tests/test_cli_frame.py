@@ -15,6 +15,7 @@ import pytest
 from typer.main import get_command, get_group
 
 import settings
+from cli.frame import locate
 from cli.init import template
 from cli.program import COMMANDS, application
 from tests.support.program import FIRST, Home, config
@@ -112,6 +113,12 @@ def imported(words: list[str], among: str, cwd: Path = ROOT) -> tuple[int, str]:
 
 
 HEAVY = "alembic pydantic jinja2 rich apscheduler deepdiff structlog cryptography prometheus_client"
+
+
+def test_the_option_wins_over_the_variable_and_the_variable_over_the_folder() -> None:
+    assert locate(Path("a.toml"), {"VISIONSVAKT_CONFIG": "b.toml"}) == Path("a.toml")
+    assert locate(None, {"VISIONSVAKT_CONFIG": "b.toml"}) == Path("b.toml")
+    assert locate(None, {}) == Path("visionsvakt.toml")
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -265,9 +265,3 @@ def test_a_webhook_key_of_another_length_than_the_specification_s_is_told_not_re
     environment = {"HOOK": f"{good} {key}"}
     settings.require_secrets(found, environment)
     assert settings.weak_keys(found, environment) == ((("HOOK", size),) if odd else ())
-
-
-def test_the_option_wins_over_the_variable_and_the_variable_over_the_folder() -> None:
-    assert settings.locate(Path("a.toml"), {"VISIONSVAKT_CONFIG": "b.toml"}) == Path("a.toml")
-    assert settings.locate(None, {"VISIONSVAKT_CONFIG": "b.toml"}) == Path("b.toml")
-    assert settings.locate(None, {}) == Path("visionsvakt.toml")

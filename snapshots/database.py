@@ -37,6 +37,8 @@ _Value = TypeVar("_Value", str, int, bytes, datetime)
 _SHM_SIZE: Final = 4874
 """SQLITE_IOERR_SHMSIZE."""
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
+_TO_WRITE: Final = "to write"
+"""In a connection's `info`: the transaction that begins will write."""
 _MIGRATION_LOCK: Final = 0x56495349  # any number that is the same in every program of ours
 
 
@@ -105,10 +107,15 @@ class Database:
         me = threading.get_ident()
         if self._writing == me:
             raise RuntimeError("a write inside a write: pass the connection on instead")
-        with sorted_errors(self.engine.url), self._turn(me), self.engine.connect() as conn:
-            conn = conn.execution_options(visionsvakt_write=True)
-            with self._synced(conn, durable), conn.begin(), ledger.collected(conn):
-                yield conn
+        with (
+            sorted_errors(self.engine.url),
+            self._turn(me),
+            self.engine.connect() as conn,
+            self._synced(conn, durable),
+            _begun_to_write(conn),
+            ledger.collected(conn),
+        ):
+            yield conn
 
     @contextmanager
     def _synced(self, conn: Connection, durable: bool) -> Iterator[None]:
@@ -242,26 +249,24 @@ def _prepare(engine: Engine, migrate: bool) -> bool:
             return False
         if migrate and before in _known_revisions():
             _keep_copy(conn, before)
-    with engine.connect() as conn:
-        conn = conn.execution_options(visionsvakt_write=True)
-        with conn.begin():
-            if engine.dialect.name == "postgresql":
-                conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-            current = revision_of(conn)  # another program may have done it while we waited
-            if current == HEAD:
-                return False
-            if current is not None and current not in _known_revisions():
-                raise StoreError(
-                    f"{_place(engine.url)} skapades av en nyare Visionsvakt (version {current} av"
-                    f" tabellerna, den här kan {HEAD}): kör den nyare, eller återställ en kopia."
-                )
-            if not migrate:
-                raise StoreError(
-                    f"{_place(engine.url)} är inte uppgraderad till den här versionen:"
-                    " kör «visionsvakt check», eller «visionsvakt run» utan --no-migrate, en gång."
-                )
-            migrate_to(conn, HEAD)
-            return current is None
+    with engine.connect() as conn, _begun_to_write(conn):
+        if engine.dialect.name == "postgresql":
+            conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        current = revision_of(conn)  # another program may have done it while we waited
+        if current == HEAD:
+            return False
+        if current is not None and current not in _known_revisions():
+            raise StoreError(
+                f"{_place(engine.url)} skapades av en nyare Visionsvakt (version {current} av"
+                f" tabellerna, den här kan {HEAD}): kör den nyare, eller återställ en kopia."
+            )
+        if not migrate:
+            raise StoreError(
+                f"{_place(engine.url)} är inte uppgraderad till den här versionen:"
+                " kör «visionsvakt check», eller «visionsvakt run» utan --no-migrate, en gång."
+            )
+        migrate_to(conn, HEAD)
+        return current is None
 
 
 def _known_revisions() -> set[str]:
@@ -324,12 +329,25 @@ def _engine(address: sa.URL) -> Engine:
         driver.execute("PRAGMA synchronous=FULL")
         driver.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # heeded where the file is still empty
 
-    @event.listens_for(engine, "begin")
-    def begun(conn: Connection) -> None:
-        write = conn.get_execution_options().get("visionsvakt_write")
-        conn.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
+    # Not by the event «begin»: an engine that anybody listens to pays for it at every statement.
+    engine.dialect.do_begin = _begin  # type: ignore[method-assign,assignment]
     return engine
+
+
+def _begin(driver: Any) -> None:
+    driver.execute("BEGIN IMMEDIATE" if _TO_WRITE in driver.info else "BEGIN")
+
+
+@contextmanager
+def _begun_to_write(conn: Connection) -> Iterator[None]:
+    """One transaction; on SQLite one that nobody else writes beside, from its first moment."""
+    conn.info[_TO_WRITE] = True
+    try:
+        transaction = conn.begin()
+    finally:
+        conn.info.pop(_TO_WRITE, None)
+    with transaction:
+        yield
 
 
 def _file_of(address: sa.URL) -> Path | None:

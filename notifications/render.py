@@ -53,8 +53,9 @@ def letter(view: View) -> Letter:
     return Letter(view.subject, text_of(view), html, tuple(drawn.values()))
 
 
+@lru_cache(maxsize=64)
 def _drawn(numbers: tuple[int, ...]) -> Picture:
-    """The same numbers are the same picture under the same id, in every try to send it."""
+    """The same numbers are the same picture under the same id, to everybody and in every try."""
     name = sha256(repr(numbers).encode()).hexdigest()[:16]
     return Picture(f"{name}@visionsvakt", steps_png(numbers))
 

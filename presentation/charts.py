@@ -10,7 +10,9 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
+from math import isqrt
 from typing import Final
 
 WIDTH, HEIGHT = 480, 72
@@ -37,7 +39,8 @@ def steps_png(numbers: Sequence[int]) -> bytes:
     heights = [levels[x * len(levels) // WIDTH] for x in range(WIDTH)]
     columns = [_column(here, before) for before, here in pairwise([heights[0], *heights])]
     _mark_end(columns, heights[-1])
-    return _png(bytes(row) for row in zip(*columns, strict=True))
+    pixels = b"".join(columns)
+    return _png(pixels[y::HEIGHT] for y in range(HEIGHT))
 
 
 def _scale(numbers: Sequence[int]) -> tuple[float, float]:
@@ -49,26 +52,24 @@ def _scale(numbers: Sequence[int]) -> tuple[float, float]:
     return bottom, high + missing - (low - bottom)
 
 
-def _column(here: int, before: int) -> bytearray:
+@lru_cache(maxsize=256)
+def _column(here: int, before: int) -> bytes:
     """One column of pixels: the line at `here`, down or up from `before`, tinted below."""
     top = _THICK // 2
     column = bytearray([_CLEAR]) * HEIGHT
     column[here:] = bytes([_TINT]) * (HEIGHT - here)
     start, end = min(here, before) - top, max(here, before) + top
     column[start:end] = bytes([_LINE]) * (end - start)
-    return column
+    return bytes(column)
 
 
-def _mark_end(columns: Sequence[bytearray], level: int) -> None:
+def _mark_end(columns: list[bytes], level: int) -> None:
     middle = WIDTH - _DOT - 1
     for x in range(middle - _DOT, WIDTH):
-        for y in range(level - _DOT, level + _DOT + 1):
-            if (x - middle) ** 2 + (y - level) ** 2 <= _DOT**2:
-                columns[x][y] = _LINE
-    for x in range(middle + 1, WIDTH):  # nothing goes on beyond the dot
-        for y in range(HEIGHT):
-            if (x - middle) ** 2 + (y - level) ** 2 > _DOT**2:
-                columns[x][y] = _CLEAR
+        half = isqrt(_DOT**2 - (x - middle) ** 2)
+        dot = bytes([_LINE]) * (2 * half + 1)
+        beside = columns[x] if x <= middle else bytes([_CLEAR]) * HEIGHT  # nothing goes on there
+        columns[x] = beside[: level - half] + dot + beside[level + half + 1 :]
 
 
 def _png(rows: Iterator[bytes]) -> bytes:

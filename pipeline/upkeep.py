@@ -145,27 +145,26 @@ def pack_old_looks(
     database: Database, before: date, keep_going: Callable[[], bool] = lambda: True
 ) -> int:
     """Pack the looks of the days (UTC) before this one, a page's month in each transaction."""
+    old = captures.c.at < datetime.combine(before, datetime.min.time(), UTC)
     with database.read() as conn:
-        keys = list(conn.execute(sa.select(captures.c.page).distinct()).scalars())
+        keys = conn.execute(sa.select(captures.c.page).where(old).distinct()).scalars().all()
     packed = 0
     for key in keys:
-        while keep_going():
+        upto: date | None = None
+        while upto != before and keep_going():
             with database.write() as conn:
                 watch.lock(conn, key)
                 upto = _next_month(conn, key, before)
-                if upto is None:
-                    break
                 packed += facts.pack(conn, upto, key)
     return packed
 
 
-def _next_month(conn: Connection, key: str, before: date) -> date | None:
-    """The end of the month of a page's oldest loose look, or `before`; None: nothing is left."""
-    end = datetime.combine(before, datetime.min.time(), UTC)
-    oldest = sa.select(sa.func.min(captures.c.at))
-    first = conn.execute(oldest.where(captures.c.page == key, captures.c.at < end)).scalar()
+def _next_month(conn: Connection, key: str, before: date) -> date:
+    """The end of the month of a page's oldest loose look; `before` where that comes first."""
+    oldest = sa.select(sa.func.min(captures.c.at)).where(captures.c.page == key)
+    first = conn.execute(oldest).scalar()
     if first is None:
-        return None
+        return before
     month = first.astimezone(UTC)
     following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
     return min(following, before)

@@ -72,55 +72,42 @@ def note(
     conn: Connection, subject: str, trouble: Trouble, now: datetime, *, after: int = OPENS_AFTER
 ) -> None:
     """The trouble was seen (once more); seen `after` times in a row, it opens as an incident."""
-    row = conn.execute(_going_on(subject).with_for_update()).first()
+    row = conn.execute(_GOING_ON_LOCKED, {"subject": subject}).first()
     values = {"cause": trouble.cause, "text": trouble.text, "mend": trouble.mend, "last_at": now}
     if row is None:
-        conn.execute(
-            incidents.insert().values(
-                id=short_id("x", [subject, now.isoformat()]),
-                subject=subject,
-                count=1,
-                first_at=now,
-                opened_at=now if after <= 1 else None,
-                **values,
-            )
-        )
+        new = {
+            "id": short_id("x", [subject, now.isoformat()]),
+            "subject": subject,
+            "count": 1,
+            "first_at": now,
+            "opened_at": now if after <= 1 else None,
+        }
+        conn.execute(_NEW, new | values)
         return
     count = row._mapping["count"] + 1  # `row.count` is the tuple's
     opened = row.opened_at or (now if count >= after else None)
-    conn.execute(
-        incidents.update()
-        .where(incidents.c.id == row.id)
-        .values(count=count, opened_at=opened, **values)
-    )
+    conn.execute(_THIS, {"this": row.id, "count": count, "opened_at": opened} | values)
 
 
 def over(conn: Connection, subject: str, now: datetime) -> None:
     """It works again."""
-    row = conn.execute(_going_on(subject)).first()
+    row = conn.execute(_GOING_ON, {"subject": subject}).first()
     if row is None:
         return
     if row.opened_at is None:
         conn.execute(incidents.delete().where(incidents.c.id == row.id))
     else:
-        conn.execute(incidents.update().where(incidents.c.id == row.id).values(ended_at=now))
+        conn.execute(_THIS, {"this": row.id, "ended_at": now})
 
 
 def open_incidents(conn: Connection) -> tuple[Incident, ...]:
     """Those that are going on, oldest first."""
-    found = sa.select(incidents).where(
-        incidents.c.opened_at.is_not(None), incidents.c.ended_at.is_(None)
-    )
-    return tuple(map(_incident, conn.execute(found.order_by(incidents.c.opened_at))))
+    return tuple(map(_incident, conn.execute(_OPEN)))
 
 
 def recent(conn: Connection, now: datetime) -> tuple[Incident, ...]:
     """Those that are going on or ended not long ago, oldest first."""
-    found = sa.select(incidents).where(
-        incidents.c.opened_at.is_not(None),
-        sa.or_(incidents.c.ended_at.is_(None), incidents.c.ended_at > now - _STILL_NEWS),
-    )
-    return tuple(map(_incident, conn.execute(found.order_by(incidents.c.opened_at))))
+    return tuple(map(_incident, conn.execute(_RECENT, {"since": now - _STILL_NEWS})))
 
 
 def due_news(
@@ -174,10 +161,19 @@ def subject_name(subject: str, pages: Mapping[str, str]) -> str:
     return pages.get(name, name) if kind in ABOUT_PAGES else name or kind
 
 
-def _going_on(subject: str) -> sa.Select[Any]:
-    return sa.select(incidents).where(
-        incidents.c.subject == subject, incidents.c.ended_at.is_(None)
-    )
+_GOING_ON: Final = sa.select(incidents).where(
+    incidents.c.subject == sa.bindparam("subject"), incidents.c.ended_at.is_(None)
+)
+_NEW: Final = incidents.insert()
+_THIS: Final = incidents.update().where(incidents.c.id == sa.bindparam("this"))
+_GOING_ON_LOCKED: Final = _GOING_ON.with_for_update()
+_OPENED: Final = (
+    sa.select(incidents).where(incidents.c.opened_at.is_not(None)).order_by(incidents.c.opened_at)
+)
+_OPEN: Final = _OPENED.where(incidents.c.ended_at.is_(None))
+_RECENT: Final = _OPENED.where(
+    sa.or_(incidents.c.ended_at.is_(None), incidents.c.ended_at > sa.bindparam("since"))
+)
 
 
 def _incident(row: Any) -> Incident:

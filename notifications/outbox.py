@@ -49,15 +49,62 @@ class Trouble:
     retry_after_seconds: float | None = None
 
 
+# Every tick asks some of these: building a query costs more than running it, so each is built once.
+_TABLE: Final = deliveries.c
+_NOW: Final = sa.bindparam("now", type_=Moment)
+_WAITING: Final = _TABLE.state == "waiting"
+_IS_DUE: Final = (
+    _WAITING,
+    sa.or_(_TABLE.next_attempt.is_(None), _TABLE.next_attempt <= _NOW),
+    sa.or_(
+        _TABLE.lease_until.is_(None),
+        _TABLE.lease_until <= _NOW,
+        # A lease beyond any that could be given now: the clock was set back.
+        _TABLE.lease_until > sa.bindparam("longest_lease", type_=Moment),
+    ),
+)
+_OF_THESE: Final = _TABLE.subscription.in_(sa.bindparam("subscriptions", expanding=True))
+_THIS: Final = _TABLE.id == sa.bindparam("this")
+_ONE_MORE_TRY: Final = {
+    "attempts": _TABLE.attempts + 1,
+    "trying_since": sa.func.coalesce(_TABLE.trying_since, _NOW),
+}
+_DUE_PAIRS: Final = (
+    sa.select(_TABLE.channel, _TABLE.subscription, sa.func.min(_TABLE.next_attempt).label("first"))
+    .where(*_IS_DUE)
+    .group_by(_TABLE.channel, _TABLE.subscription)
+    .order_by("first", _TABLE.subscription)
+)
+_NEXT: Final = (
+    sa.select(
+        deliveries,
+        messages.c.kind,
+        messages.c.payload,
+        messages.c.created_at.label("told_at"),
+    )
+    .join(messages, messages.c.id == _TABLE.message)
+    .where(*_IS_DUE, _OF_THESE)
+    .order_by(sa.func.coalesce(_TABLE.next_attempt, 0), _TABLE.created_at, _TABLE.id)
+    .limit(1)
+    .with_for_update(of=deliveries, skip_locked=True)
+)
+_LEASE: Final = (
+    deliveries.update()
+    .where(_THIS)
+    .values(lease_until=sa.bindparam("until"), lease_by=sa.bindparam("by"), **_ONE_MORE_TRY)
+)
+_ONE: Final = sa.select(deliveries).where(_THIS)
+_SETTLE: Final = deliveries.update().where(_THIS)
+_TRY: Final = deliveries.update().where(_THIS).values(**_ONE_MORE_TRY)
+_DUE_OF_THESE: Final = sa.select(_TABLE.id).where(*_IS_DUE, _OF_THESE)
+_ANY_LEASED: Final = sa.select(_TABLE.id).where(_TABLE.lease_until.is_not(None)).limit(1)
+_HOW_MANY_WAIT: Final = sa.select(sa.func.count()).select_from(deliveries).where(_WAITING)
+_ATTEMPT: Final = attempts.insert()
+
+
 def due(conn: Connection, now: datetime) -> list[tuple[str, str]]:
     """The (channel, subscription) pairs that have something to send now."""
-    table = deliveries.c
-    rows = conn.execute(
-        sa.select(table.channel, table.subscription, sa.func.min(table.next_attempt).label("first"))
-        .where(*_due(now))
-        .group_by(table.channel, table.subscription)
-        .order_by("first", table.subscription)
-    )
+    rows = conn.execute(_DUE_PAIRS, _at(now))
     return [(row.channel, row.subscription) for row in rows]
 
 
@@ -69,61 +116,33 @@ def claim(
     The row also has its message's `kind`, `payload` and, as `told_at`, created_at. A crash after
     the commit leaves a lease that ends by itself.
     """
-    table = deliveries.c
-    row = conn.execute(
-        sa.select(
-            deliveries,
-            messages.c.kind,
-            messages.c.payload,
-            messages.c.created_at.label("told_at"),
-        )
-        .join(messages, messages.c.id == table.message)
-        .where(*_due(now), table.subscription.in_(subscriptions))
-        .order_by(sa.func.coalesce(table.next_attempt, 0), table.created_at, table.id)
-        .limit(1)
-        .with_for_update(of=deliveries, skip_locked=True)
-    ).mappings()
-    claimed = row.first()
+    of = {"subscriptions": list(subscriptions)}
+    claimed = conn.execute(_NEXT, _at(now) | of).mappings().first()
     if claimed is not None:
-        conn.execute(
-            deliveries.update()
-            .where(table.id == claimed["id"])
-            .values(
-                attempts=table.attempts + 1,
-                trying_since=_first_try(now),
-                lease_until=now + timedelta(seconds=LEASE_SECONDS),
-                lease_by=holder,
-            )
-        )
+        until = now + timedelta(seconds=LEASE_SECONDS)
+        conn.execute(_LEASE, {"this": claimed["id"], "now": now, "until": until, "by": holder})
     return claimed
 
 
 def settle_sent(conn: Connection, delivery: str, now: datetime, text: str = "") -> None:
     """It has arrived, whoever holds the lease by now."""
     _attempt(conn, delivery, now, "sent", text)
-    conn.execute(
-        deliveries.update()
-        .where(deliveries.c.id == delivery)
-        .values(state="sent", sent_at=now, error=None, **_FREE)
-    )
+    settled = {"this": delivery, "state": "sent", "sent_at": now, "error": None}
+    conn.execute(_SETTLE, settled | _FREE)
 
 
 def settle_failed(
     conn: Connection, delivery: str, now: datetime, trouble: Trouble, spread: Spread
 ) -> bool:
     """It did not arrive: later again, or dead. Returns whether it is dead now."""
-    table = deliveries.c
-    row = conn.execute(sa.select(deliveries).where(table.id == delivery)).one()
+    row = conn.execute(_ONE, {"this": delivery}).one()
     if row.state != "waiting":
         return bool(row.state == "dead")
     dead = trouble.dead or now - (row.trying_since or now) >= LONGEST
     _attempt(conn, delivery, now, "dead" if dead else "again", trouble.text)
     after = {} if dead else {"next_attempt": now + pause(row.attempts, trouble, spread)}
-    conn.execute(
-        deliveries.update()
-        .where(table.id == delivery)
-        .values(**_FREE | after, state="dead" if dead else "waiting", error=trouble.text)
-    )
+    settled = {"this": delivery, "state": "dead" if dead else "waiting", "error": trouble.text}
+    conn.execute(_SETTLE, settled | _FREE | after)
     return dead
 
 
@@ -135,16 +154,10 @@ def put_off(
     spread: Spread,
 ) -> int:
     """Whatever else is due there waits, too: the channel is down. Returns how many died of it."""
-    waiting = conn.execute(
-        sa.select(deliveries.c.id).where(*_due(now), deliveries.c.subscription.in_(subscriptions))
-    ).scalars()
+    of = {"subscriptions": list(subscriptions)}
     died = 0
-    for delivery in waiting.all():
-        conn.execute(
-            deliveries.update()
-            .where(deliveries.c.id == delivery)
-            .values(attempts=deliveries.c.attempts + 1, trying_since=_first_try(now))
-        )
+    for delivery in conn.execute(_DUE_OF_THESE, _at(now) | of).scalars().all():
+        conn.execute(_TRY, {"this": delivery, "now": now})
         died += settle_failed(conn, delivery, now, trouble, spread)
     return died
 
@@ -159,7 +172,7 @@ def end_subscription(conn: Connection, subscription: str, now: datetime, text: s
         .where(subscribers.c.subscription == subscription, subscribers.c.ended_at.is_(None))
         .values(ended_at=now, ended_why=ENDED_BY_RECEIVER)
     )
-    waiting = sa.and_(deliveries.c.subscription == subscription, deliveries.c.state == "waiting")
+    waiting = sa.and_(_TABLE.subscription == subscription, _WAITING)
     ids = conn.execute(sa.select(deliveries.c.id).where(waiting)).scalars().all()
     for delivery in ids:
         _attempt(conn, delivery, now, "dead", text)
@@ -186,14 +199,12 @@ def free_the_dead(conn: Connection) -> int:
 
 def leased(conn: Connection) -> bool:
     """Whether any delivery is in somebody's hands."""
-    found = sa.select(deliveries.c.id).where(deliveries.c.lease_until.is_not(None)).limit(1)
-    return conn.execute(found).first() is not None
+    return conn.execute(_ANY_LEASED).first() is not None
 
 
 def waiting(conn: Connection) -> int:
     """How many deliveries wait, for now or for later."""
-    count = sa.select(sa.func.count()).select_from(deliveries)
-    return conn.scalar(count.where(deliveries.c.state == "waiting")) or 0
+    return conn.scalar(_HOW_MANY_WAIT) or 0
 
 
 def retry(conn: Connection, ids: Collection[str] | None, now: datetime) -> int:
@@ -260,22 +271,13 @@ def pause(attempts_made: int, trouble: Trouble, spread: Spread) -> timedelta:
     return timedelta(seconds=max(seconds, asked))
 
 
-def _due(now: datetime) -> list[sa.ColumnElement[bool]]:
-    table = deliveries.c
-    later = now + timedelta(seconds=LEASE_SECONDS)  # a lease beyond it: the clock was set back
-    return [
-        table.state == "waiting",
-        sa.or_(table.next_attempt.is_(None), table.next_attempt <= now),
-        sa.or_(table.lease_until.is_(None), table.lease_until <= now, table.lease_until > later),
-    ]
-
-
-def _first_try(now: datetime) -> sa.ColumnElement[datetime]:
-    return sa.func.coalesce(deliveries.c.trying_since, sa.literal(now, Moment()))
+def _at(now: datetime) -> dict[str, Any]:
+    """The moment, for `_IS_DUE`."""
+    return {"now": now, "longest_lease": now + timedelta(seconds=LEASE_SECONDS)}
 
 
 def _attempt(conn: Connection, delivery: str, now: datetime, result: str, text: str) -> None:
-    conn.execute(attempts.insert().values(delivery=delivery, at=now, result=result, text=text))
+    conn.execute(_ATTEMPT, {"delivery": delivery, "at": now, "result": result, "text": text})
 
 
 _FREE: Final[dict[str, Any]] = {"next_attempt": None, "lease_until": None, "lease_by": None}

@@ -74,11 +74,7 @@ class _Desk:
     def told_blind(self) -> Mapping[str, Mapping[str, str]]:
         """To each subscription, since when pages (by id) were told to be blind, where the end has
         not been told."""
-        found = self.conn.execute(
-            sa.select(messages.c.subscription, messages.c.payload)
-            .where(messages.c.kind == "blind")
-            .order_by(messages.c.created_at, messages.c.id)
-        )
+        found = self.conn.execute(_TOLD_BLIND)
         blind: dict[str, dict[str, str]] = defaultdict(dict)
         for subscription, payload in found:
             for page in payload.get("pages") or [{**payload["page"], "since": payload["since"]}]:
@@ -91,7 +87,13 @@ class _Desk:
     @cached_property
     def in_trouble(self) -> Mapping[str, datetime]:
         """The subjects of the incidents that are going on, and when they opened."""
-        return {one.subject: one.opened_at for one in incidents.open_incidents(self.conn)}
+        going_on = (one for one in self.recent_incidents if one.ended_at is None)
+        return {one.subject: one.opened_at for one in going_on}
+
+    @cached_property
+    def recent_incidents(self) -> tuple[incidents.Incident, ...]:
+        """Those that there may be news of."""
+        return incidents.recent(self.conn, self.now)
 
     def since(self, subscription: Subscription) -> datetime | None:
         """When its first address was added; None where none is there."""
@@ -107,11 +109,34 @@ class _Desk:
         return tuple(page for page in self.pages if not wanted or page.id in wanted)
 
 
+_INCIDENTS_REMEMBERED: Final = 1000
+
+# Planned every minute, all year: what it asks is built once.
+_SUBSCRIBERS: Final = sa.select(subscribers)
+_TOLD_BLIND: Final = (
+    sa.select(messages.c.subscription, messages.c.payload)
+    .where(messages.c.kind == "blind")
+    .order_by(messages.c.created_at, messages.c.id)
+)
+_THERE: Final = sa.select(messages.c.id).where(
+    messages.c.id.in_(sa.bindparam("ids", expanding=True))
+)
+_TOLD_OF_INCIDENTS: Final = (
+    sa.select(messages.c.payload)
+    .where(messages.c.subscription == sa.bindparam("subscription"), messages.c.kind == "incident")
+    .order_by(messages.c.created_at.desc())
+    .limit(_INCIDENTS_REMEMBERED)
+)
+_NOTES: Final = sa.select(technical).where(
+    technical.c.at >= sa.bindparam("since"), technical.c.code.in_(sorted(FOR_OPERATORS))
+)
+
+
 def plan(
     conn: Connection, subscriptions: Sequence[Subscription], now: datetime, zone: ZoneInfo
 ) -> tuple[Announcement, ...]:
     """What is to be told now and has not been yet."""
-    found = conn.execute(sa.select(subscribers))
+    found = conn.execute(_SUBSCRIBERS)
     rows = {(row.subscription, row.address): row for row in found}
     desk = _Desk(conn, now, zone, watch.all_pages(conn), rows)
     planned: list[Announcement] = []
@@ -139,8 +164,7 @@ def _told_of(conn: Connection, ids: Iterable[str]) -> set[str]:
     wanted = list(ids)
     if not wanted:
         return set()
-    found = sa.select(messages.c.id).where(messages.c.id.in_(wanted))
-    return set(conn.execute(found).scalars())
+    return set(conn.execute(_THERE, {"ids": wanted}).scalars())
 
 
 def announce(conn: Connection, planned: Sequence[Announcement], now: datetime) -> int:
@@ -323,7 +347,7 @@ def _blind(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator
 def _incidents(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator[Announcement]:
     pages = {page.key: page for page in desk.pages}
     names = {key: page.name for key, page in pages.items()}
-    recent = incidents.recent(desk.conn, desk.now)
+    recent = desk.recent_incidents
     told = _told_news(desk, subscription) if recent else _ToldNews()
     together: dict[tuple[object, ...], list[incidents.News]] = {}
     for incident in recent:
@@ -370,12 +394,7 @@ class _ToldNews:
 
 
 def _told_news(desk: _Desk, subscription: Subscription) -> _ToldNews:
-    found = desk.conn.execute(
-        sa.select(messages.c.payload)
-        .where(messages.c.subscription == subscription.id, messages.c.kind == "incident")
-        .order_by(messages.c.created_at.desc())
-        .limit(_INCIDENTS_REMEMBERED)
-    ).scalars()
+    found = desk.conn.execute(_TOLD_OF_INCIDENTS, {"subscription": subscription.id}).scalars()
     told = _ToldNews()
     for payload in found:
         for incident in payload.get("incidents", [payload["incident"]]):
@@ -384,17 +403,10 @@ def _told_news(desk: _Desk, subscription: Subscription) -> _ToldNews:
     return told
 
 
-_INCIDENTS_REMEMBERED: Final = 1000
-
-
 def _notes(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator[Announcement]:
     """What changed in us or in a page's markup: for operators, each once."""
-    found = desk.conn.execute(
-        sa.select(technical).where(
-            technical.c.at >= max(since, desk.now - timedelta(days=7)),
-            technical.c.code.in_(FOR_OPERATORS),
-        )
-    )
+    news = {"since": max(since, desk.now - timedelta(days=7))}
+    found = desk.conn.execute(_NOTES, news)
     pages = {page.key: page for page in desk.pages}
     for row in found:
         page = pages.get(row.page or "")
@@ -410,6 +422,32 @@ def _notes(desk: _Desk, subscription: Subscription, since: datetime) -> Iterator
 # --- charts -----------------------------------------------------------------------------------
 
 
+_OF_PAGE: Final = snapshots.c.page == sa.bindparam("page")
+_FIRST_AND_LAST: Final = sa.select(sa.func.min(snapshots.c.at), sa.func.max(snapshots.c.at)).where(
+    _OF_PAGE
+)
+_NUMBER_AT: Final = sa.select(sa.func.max(snapshots.c.number)).where(
+    _OF_PAGE, snapshots.c.at <= sa.bindparam("moment")
+)
+_STOOD: Final = (
+    sa.select(spans.c.status, sa.func.count().label("number"))
+    .where(
+        spans.c.page == sa.bindparam("page"),
+        spans.c.first_snapshot <= sa.bindparam("number"),
+        sa.or_(spans.c.end_snapshot.is_(None), spans.c.end_snapshot > sa.bindparam("number")),
+    )
+    .group_by(spans.c.status)
+    .order_by(sa.func.min(spans.c.position))
+)
+_CAME, _LEFT = (
+    sa.select(snapshots.c.at, spans.c.status, sa.func.count().label("number"))
+    .join(snapshots, sa.and_(snapshots.c.page == spans.c.page, snapshots.c.number == end))
+    .where(spans.c.page == sa.bindparam("page"), snapshots.c.at <= sa.bindparam("until"))
+    .group_by(snapshots.c.at, spans.c.status)
+    for end in (spans.c.first_snapshot, spans.c.end_snapshot)
+)
+
+
 def charts(conn: Connection, page_keys: Sequence[str], now: datetime) -> list[dict[str, Any]]:
     """How many initiatives each status has on these pages now, had a month ago (or at first), and
     over the last year (or since the first look)."""
@@ -418,8 +456,7 @@ def charts(conn: Connection, page_keys: Sequence[str], now: datetime) -> list[di
         new = status_counts(conn, page.key, now) if page.key in page_keys else None
         if new is None:
             continue
-        ends = sa.select(sa.func.min(snapshots.c.at), sa.func.max(snapshots.c.at))
-        first, last = conn.execute(ends.where(snapshots.c.page == page.key)).one()
+        first, last = conn.execute(_FIRST_AND_LAST, {"page": page.key}).one()
         since = max(now - CHART_BACK, first)
         old = status_counts(conn, page.key, since) if since < last else None
         headings = _headings(conn, page.key)
@@ -453,15 +490,8 @@ def _curves(
 ) -> dict[str | None, list[int]]:
     """Initiatives by status at CURVE_POINTS moments, evenly spaced, the first and last included."""
     steps: list[tuple[datetime, str | None, int]] = []
-    for number, sign in ((spans.c.first_snapshot, 1), (spans.c.end_snapshot, -1)):
-        rows = conn.execute(
-            sa.select(snapshots.c.at, spans.c.status, sa.func.count().label("number"))
-            .join(
-                snapshots, sa.and_(snapshots.c.page == spans.c.page, snapshots.c.number == number)
-            )
-            .where(spans.c.page == page_key, snapshots.c.at <= until)
-            .group_by(snapshots.c.at, spans.c.status)
-        )
+    for query, sign in ((_CAME, 1), (_LEFT, -1)):
+        rows = conn.execute(query, {"page": page_key, "until": until})
         steps += [(row.at, row.status, sign * row.number) for row in rows]
     steps.sort(key=lambda step: step[0])
     curves: dict[str | None, list[int]] = {status: [] for _, status, _ in steps}
@@ -487,21 +517,8 @@ def status_counts(
     conn: Connection, page_key: str, moment: datetime
 ) -> dict[str | None, int] | None:
     """Initiatives by status, in page order, as of a moment; None before the first snapshot."""
-    number = conn.scalar(
-        sa.select(sa.func.max(snapshots.c.number)).where(
-            snapshots.c.page == page_key, snapshots.c.at <= moment
-        )
-    )
+    number = conn.scalar(_NUMBER_AT, {"page": page_key, "moment": moment})
     if number is None:
         return None
-    rows = conn.execute(
-        sa.select(spans.c.status, sa.func.count().label("number"))
-        .where(
-            spans.c.page == page_key,
-            spans.c.first_snapshot <= number,
-            sa.or_(spans.c.end_snapshot.is_(None), spans.c.end_snapshot > number),
-        )
-        .group_by(spans.c.status)
-        .order_by(sa.func.min(spans.c.position))
-    )
+    rows = conn.execute(_STOOD, {"page": page_key, "number": number})
     return {row.status: row.number for row in rows}

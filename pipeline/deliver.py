@@ -171,10 +171,11 @@ def deliver(
     _begin(database, office, now())
     due, waiting = _due_lanes(database, office, now(), charts)
     if due:
-        done = _run_lanes(database, office, now, keep_going, charts)
+        done = _run_lanes(database, office, now, keep_going, charts, due)
         if any(one.failed for one in done):  # operators hear of it now, not in a minute
             _begin(database, office, now(), after_trouble=True)
-            done += _run_lanes(database, office, now, keep_going, charts)
+            due, _ = _due_lanes(database, office, now(), charts)
+            done += _run_lanes(database, office, now, keep_going, charts, due)
         with database.read() as conn:
             waiting = outbox.waiting(conn)
     return Delivered(
@@ -191,20 +192,20 @@ def _run_lanes(
     now: Callable[[], datetime],
     keep_going: Callable[[], bool],
     charts: Charts | None,
+    due: Sequence[str],
 ) -> list[Delivered]:
-    """Every lane that has something to send, side by side, until none has."""
+    """Every lane that has something to send, side by side, until none has; first those `due`."""
     lanes: dict[str, Future[Delivered]] = {}
     done: list[Delivered] = []
     with ThreadPoolExecutor(LANES_AT_ONCE, thread_name_prefix="lane") as pool:
-        while keep_going():
-            for name in _due_lanes(database, office, now(), charts)[0]:
+        while keep_going() and (due or lanes):
+            for name in due:
                 if name not in lanes:
                     lanes[name] = pool.submit(_run_lane, database, office, name, now, keep_going)
-            if not lanes:
-                break
             wait(lanes.values(), timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
             for name in [name for name, lane in lanes.items() if lane.done()]:
                 done.append(lanes.pop(name).result())
+            due, _ = _due_lanes(database, office, now(), charts)
     return [*done, *(lane.result() for lane in lanes.values())]
 
 
@@ -232,13 +233,17 @@ def _due_lanes(
 ) -> tuple[list[str], int]:
     """Form what is due; the lanes that have something to send, and how many deliveries wait."""
     with database.read() as conn:
-        formable = ripe(conn, office.subscriptions, now, office.zone)
-    if formable:
-        with database.write() as conn:
-            form(conn, now, office.subscriptions, office.zone, charts)
+        if not ripe(conn, office.subscriptions, now, office.zone):
+            return _lanes(conn, office, now)
+    with database.write() as conn:
+        form(conn, now, office.subscriptions, office.zone, charts)
     with database.read() as conn:
-        waiting = outbox.waiting(conn)
-        due = outbox.due(conn, now) if waiting else []
+        return _lanes(conn, office, now)
+
+
+def _lanes(conn: Connection, office: PostOffice, now: datetime) -> tuple[list[str], int]:
+    waiting = outbox.waiting(conn)
+    due = outbox.due(conn, now) if waiting else []
     return list(dict.fromkeys(_lane_of(office, channel, name) for channel, name in due)), waiting
 
 

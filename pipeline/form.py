@@ -24,10 +24,29 @@ from notifications.subscriptions import Subscription
 from presentation.documents import instant
 from snapshots import ledger
 from snapshots.database import insert_missing
-from snapshots.schema import deliveries, messages, subscribers, tellings
+from snapshots.schema import Moment, deliveries, messages, subscribers, tellings
 
 NOT_TOLD: Final = "-"
 """In tellings.message: claimed, and nothing was to be told of it."""
+
+# As every tick asks: built once.
+_NOW: Final = sa.bindparam("now", type_=Moment)
+_WAITS: Final = (
+    tellings.c.message.is_(None),
+    tellings.c.ready_at <= _NOW,
+    sa.or_(tellings.c.held_until.is_(None), tellings.c.held_until <= _NOW),
+)
+_FIRST_READY: Final = (
+    sa.select(tellings.c.subscription, sa.func.min(tellings.c.ready_at).label("first"))
+    .where(*_WAITS)
+    .group_by(tellings.c.subscription)
+)
+_READY: Final = (
+    sa.select(tellings)
+    .where(tellings.c.subscription == sa.bindparam("subscription"), *_WAITS)
+    .order_by(tellings.c.seq)
+)
+_READY_TO_CLAIM: Final = _READY.with_for_update(skip_locked=True)
 
 Charts: TypeAlias = Callable[[Connection, Sequence[str], datetime], list[dict[str, Any]]]
 """(connection, page keys, now) -> how many initiatives each status has there, and had."""
@@ -37,13 +56,7 @@ def ripe(
     conn: Connection, subscriptions: Sequence[Subscription], now: datetime, zone: ZoneInfo
 ) -> bool:
     """Whether any digest is due now: one query, as every tick asks."""
-    table = tellings.c
-    rows = conn.execute(
-        sa.select(table.subscription, sa.func.min(table.ready_at).label("first"))
-        .where(*_waits(now))
-        .group_by(table.subscription)
-    )
-    first = {row.subscription: row.first for row in rows}
+    first = {row.subscription: row.first for row in conn.execute(_FIRST_READY, {"now": now})}
     return any(
         one.about == "changes" and one.id in first and _is_due(first[one.id], one, now, zone)
         for one in subscriptions
@@ -63,6 +76,7 @@ def form(
     delivery for each address.
     """
     formed = 0
+    charts = _each_once(charts) if charts is not None else None
     for subscription in subscriptions:
         if subscription.about != "changes":
             continue
@@ -81,6 +95,19 @@ def form(
         else:
             incidents.over(conn, f"digest:{subscription.id}", now)
     return formed
+
+
+def _each_once(charts: Charts) -> Charts:
+    """What several digests of one moment show is counted once."""
+    known: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+
+    def shown(conn: Connection, page_keys: Sequence[str], now: datetime) -> list[dict[str, Any]]:
+        key = tuple(page_keys)
+        if key not in known:
+            known[key] = charts(conn, page_keys, now)
+        return known[key]
+
+    return shown
 
 
 def message_id(subscription: Subscription, kind: str, key: Sequence[object]) -> str:
@@ -163,18 +190,8 @@ def _ready(
     conn: Connection, subscription: Subscription, now: datetime, *, lock: bool = False
 ) -> list[Any]:
     """Its waiting tellings that have settled and are not held; with `lock`, this one's to claim."""
-    found = (
-        sa.select(tellings)
-        .where(tellings.c.subscription == subscription.id, *_waits(now))
-        .order_by(tellings.c.seq)
-    )
-    return list(conn.execute(found.with_for_update(skip_locked=True) if lock else found))
-
-
-def _waits(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    table = tellings.c
-    held = sa.or_(table.held_until.is_(None), table.held_until <= now)
-    return table.message.is_(None), table.ready_at <= now, held
+    asked = {"subscription": subscription.id, "now": now}
+    return list(conn.execute(_READY_TO_CLAIM if lock else _READY, asked))
 
 
 def _is_due(first: datetime, subscription: Subscription, now: datetime, zone: ZoneInfo) -> bool:

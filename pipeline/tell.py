@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -84,14 +84,14 @@ def held(
 ) -> tuple[datetime, datetime] | None:
     """Since when, and until when, changes of these pages (of any) wait for one another; None: none
     does."""
-    table = tellings.c
-    found = sa.select(sa.func.min(table.created_at), sa.func.min(table.held_until)).where(
-        table.message.is_(None), table.held_until.is_not(None)
-    )
-    if page_ids is not None:
-        found = found.where(table.page.in_(page_ids))
+    found = _HELD if page_ids is None else _HELD.where(tellings.c.page.in_(page_ids))
     since, until = conn.execute(found).one()
     return None if since is None or until is None else (since, until)
+
+
+_HELD: Final = sa.select(
+    sa.func.min(tellings.c.created_at), sa.func.min(tellings.c.held_until)
+).where(tellings.c.message.is_(None), tellings.c.held_until.is_not(None))
 
 
 def release_held(conn: Connection, page_ids: Collection[str], looked_until: datetime) -> None:

@@ -691,7 +691,7 @@ def committed_decision(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def decision_log(conn: Connection) -> tuple[Decision, ...]:
     """Every decision, in order."""
-    rows = conn.execute(sa.select(decisions_table).order_by(decisions_table.c.number)).all()
+    rows = conn.execute(_DECISIONS).all()
     undone: set[int] = set()
     for row in reversed(rows):
         if row.kind == "undo" and row.number not in undone:
@@ -768,6 +768,9 @@ def _standing_pairs(log: Iterable[Decision]) -> DecidedPairs:
             for wanted in ("same", "different")
         )
     )
+
+
+_DECISIONS: Final = sa.select(decisions_table).order_by(decisions_table.c.number)
 
 
 def _observation(capture: str | None, ordinal: int | None) -> Observation | None:

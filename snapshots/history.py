@@ -652,19 +652,27 @@ class _Tally:
 
 def snapshot_times(conn: Connection, page_key: str) -> tuple[datetime, ...]:
     """When each snapshot of a page was first seen, oldest first."""
-    query = sa.select(snapshots.c.at).where(snapshots.c.page == page_key)
-    return tuple(conn.execute(query.order_by(snapshots.c.number)).scalars())
+    return tuple(conn.execute(_TIMES, {"page": page_key}).scalars())
+
+
+_TIMES: Final = (
+    sa.select(snapshots.c.at)
+    .where(snapshots.c.page == sa.bindparam("page"))
+    .order_by(snapshots.c.number)
+)
 
 
 def last_good_looks(conn: Connection) -> Mapping[str, datetime | None]:
     """When each watched page (by id) was last seen to be trusted; None: never."""
-    query = (
-        sa.select(pages.c.id, cursors.c.last_good)
-        .outerjoin(cursors, cursors.c.page == pages.c.key)
-        .where(pages.c.retired_at.is_(None))
-        .order_by(pages.c.id)
-    )
-    return {row.id: row.last_good for row in conn.execute(query)}
+    return {row.id: row.last_good for row in conn.execute(_LAST_GOOD_OF_ALL)}
+
+
+_LAST_GOOD_OF_ALL: Final = (
+    sa.select(pages.c.id, cursors.c.last_good)
+    .outerjoin(cursors, cursors.c.page == pages.c.key)
+    .where(pages.c.retired_at.is_(None))
+    .order_by(pages.c.id)
+)
 
 
 def first_good_look(conn: Connection, page_key: str, since: datetime, until: datetime) -> datetime:

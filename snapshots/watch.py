@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -33,6 +34,24 @@ _WORKER: Final = "worker"
 
 # What each look asks the database is built once: building a query costs more than running it.
 _PAGE: Final = sa.select(pages).where(pages.c.key == sa.bindparam("key"))
+_EVERY: Final = sa.select(pages).order_by(pages.c.id)
+_WATCHED: Final = _EVERY.where(pages.c.retired_at.is_(None))
+_DUE: Final = (
+    sa.select(pages)
+    .where(pages.c.due_at <= sa.bindparam("now"), pages.c.retired_at.is_(None))
+    .order_by(pages.c.due_at, pages.c.key)
+    .limit(sa.bindparam("limit"))
+)
+_OTHERS_OF_GROUP: Final = (
+    sa.select(pages.c.key)
+    .where(
+        pages.c.group
+        == sa.select(pages.c.group).where(pages.c.key == sa.bindparam("key")).scalar_subquery(),
+        pages.c.key != sa.bindparam("key"),
+        pages.c.retired_at.is_(None),
+    )
+    .order_by(pages.c.key)
+)
 _LOCK: Final = sa.select(pages.c.key).where(pages.c.key == sa.bindparam("key")).with_for_update()
 _MOVE: Final = (
     pages.update()
@@ -188,10 +207,7 @@ def page(conn: Connection, page_id: str) -> PageRow:
 
 def all_pages(conn: Connection, *, retired: bool = False) -> tuple[PageRow, ...]:
     """Every watched page by id, on request also the retired ones."""
-    query = sa.select(pages).order_by(pages.c.id)
-    if not retired:
-        query = query.where(pages.c.retired_at.is_(None))
-    return tuple(_page_row(row) for row in conn.execute(query))
+    return tuple(_page_row(row) for row in conn.execute(_EVERY if retired else _WATCHED))
 
 
 def rename(conn: Connection, old: str, new: str) -> None:
@@ -223,12 +239,18 @@ def due(
     besides: Collection[str] = (),
 ) -> tuple[PageRow, ...]:
     """The pages to look at now, the longest overdue first; of one host, or `besides` some hosts."""
-    query = sa.select(pages).where(pages.c.due_at <= now, pages.c.retired_at.is_(None))
+    query = _DUE
     if host is not None:
-        query = query.where(_is_at(host))
-    query = query.where(*(sa.not_(_is_at(busy)) for busy in besides))
-    query = query.order_by(pages.c.due_at, pages.c.key).limit(limit)
-    return tuple(_page_row(row) for row in conn.execute(query))
+        query = _due_at(host)
+    elif besides:
+        query = query.where(*(sa.not_(_is_at(busy)) for busy in besides))
+    rows = conn.execute(query, {"now": now, "limit": limit})
+    return tuple(_page_row(row) for row in rows)
+
+
+@lru_cache(maxsize=1024)
+def _due_at(host: str) -> sa.Select[Any]:
+    return _DUE.where(_is_at(host))
 
 
 def _is_at(host: str) -> sa.ColumnElement[bool]:
@@ -257,11 +279,7 @@ def make_due(conn: Connection, keys: Iterable[str], now: datetime) -> None:
 
 def siblings(conn: Connection, key: str) -> tuple[str, ...]:
     """The keys of the other watched pages of this page's group."""
-    mine = sa.select(pages.c.group).where(pages.c.key == key).scalar_subquery()
-    query = sa.select(pages.c.key).where(
-        pages.c.group == mine, pages.c.key != key, pages.c.retired_at.is_(None)
-    )
-    return tuple(conn.execute(query.order_by(pages.c.key)).scalars())
+    return tuple(conn.execute(_OTHERS_OF_GROUP, {"key": key}).scalars())
 
 
 def ids_of(conn: Connection, keys: Iterable[str]) -> tuple[str, ...]:
@@ -459,18 +477,27 @@ class HostGate:
 # ------------------------------------------------------------------------------------------ worker
 
 
+_TAKE: Final = (
+    leases.update()
+    .where(
+        leases.c.name == _WORKER,
+        sa.or_(leases.c.holder == sa.bindparam("by"), leases.c.until <= sa.bindparam("now")),
+    )
+    .values(holder=sa.bindparam("by"), until=sa.bindparam("to"))
+)
+_HOLDER: Final = sa.select(leases.c.holder).where(leases.c.name == _WORKER)
+
+
 def take_worker_lease(
     conn: Connection, holder: str, now: datetime, for_seconds: float
 ) -> str | None:
     """Be the worker of this store, or go on being it. Returns None, or who is it instead."""
-    insert_missing(conn, leases, [{"name": _WORKER, "holder": holder, "until": now}])
-    mine = sa.select(leases).where(leases.c.name == _WORKER).with_for_update()
-    row = conn.execute(mine).one()
-    if row.holder != holder and row.until > now:
-        return str(row.holder)
-    until = now + timedelta(seconds=for_seconds)
-    conn.execute(leases.update().where(leases.c.name == _WORKER).values(holder=holder, until=until))
-    return None
+    taken = {"by": holder, "now": now, "to": now + timedelta(seconds=for_seconds)}
+    if conn.execute(_TAKE, taken).rowcount:
+        return None
+    insert_missing(conn, leases, [{"name": _WORKER, "holder": holder, "until": taken["to"]}])
+    other = str(conn.execute(_HOLDER).scalar_one())
+    return None if other == holder else other
 
 
 def worker_lease_until(conn: Connection, holder: str) -> datetime | None:

@@ -147,7 +147,10 @@ class MortalChannel:
 
 
 class Inline(Executor):
-    """Does what it is given at once: the worker's looks one after the other."""
+    """Does what it is given at once: the worker's looks one after the other, and the lanes."""
+
+    def __init__(self, *about: object, **more: object) -> None:
+        """Takes what an executor of threads takes."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         done: Future[Any] = Future()
@@ -176,7 +179,7 @@ class Life:
         import snapshots.database
 
         # One lane at a time, so that a seed reproduces; no real waiting for a lock.
-        pipeline.deliver.LANES_AT_ONCE = 1  # type: ignore[misc]
+        pipeline.deliver.ThreadPoolExecutor = Inline  # type: ignore[assignment,attr-defined]
         snapshots.database.BUSY_TIMEOUT_SECONDS = 0.02  # type: ignore[misc]
         random.seed(f"life {self.plan.seed}")
         os.environ["YEAR_HOOK_SECRET"] = SECRET

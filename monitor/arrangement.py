@@ -14,6 +14,7 @@ from monitor.panels import moved_under, panels_of, renumbered
 from monitor.text import heading_key, tidy
 
 _CELLS = ("td", "th")
+_LISTS = ("ul", "ol", "dl")
 
 
 def with_named_parts(outline: Outline, headings: Container[str]) -> Outline:
@@ -80,8 +81,10 @@ def _columns(blocks: list[Block], elements: Elements, heads: Sequence[int]) -> l
     """For each heading the blocks of its column; none where there is no row of them."""
     first, after = heads[0], heads[-1] + 1
     shared = min(blocks[n].rise for n in heads[1:])
-    if after >= len(blocks) or max(blocks[first].rise, blocks[after].rise) >= shared:
-        return []  # the headings have no element of their own
+    if after >= len(blocks) or blocks[after].rise > shared:
+        return []
+    if max(blocks[first].rise, blocks[after].rise) == shared:
+        return _lists_beside(blocks, elements, heads)
     depth = blocks[after].rise
     beside = _groups(blocks, elements, range(after, len(blocks)), depth)
     groups = beside[: len(heads)]
@@ -95,6 +98,15 @@ def _columns(blocks: list[Block], elements: Elements, heads: Sequence[int]) -> l
     if _are_rows(elements, groups):
         return _by_cell(blocks, elements, groups, len(heads))
     return [mine for _, mine in groups] if _are_columns(elements, groups, len(heads)) else []
+
+
+def _lists_beside(blocks: list[Block], elements: Elements, heads: Sequence[int]) -> list[list[int]]:
+    """Of headings that have no element of their own: as many lists right after them."""
+    depth, after = blocks[heads[-1]].rise, heads[-1] + 1
+    groups = _groups(blocks, elements, range(after, len(blocks)), depth)
+    lists = list(takewhile(lambda group: elements.tags[group[0]] in _LISTS, groups))
+    are_columns = blocks[after].rise == depth and _are_columns(elements, lists, len(heads))
+    return [mine for _, mine in lists] if are_columns else []
 
 
 def _are_columns(elements: Elements, groups: Sequence[tuple[int, list[int]]], count: int) -> bool:

@@ -46,7 +46,7 @@ from monitor.sniff import asks_to_log_in, cut_ending, not_a_page, too_long, too_
 from monitor.survey import Heading, Survey, survey, vocabulary_of
 from monitor.text import same_key
 
-READER_VERSION = "3"
+READER_VERSION = "4"
 """Changes whenever the same bytes could be read otherwise."""
 _MOST_HEADINGS = 60
 """More headings than this of one kind are no sections."""

@@ -421,6 +421,23 @@ def test_headings_right_after_each_other_are_empty_sections_not_columns(count: i
     assert [item.status for item in reading.initiatives] == [last] * count
 
 
+@pytest.mark.parametrize("around", ["{}", "<div>{}</div>", "<div>{}</div><p>Kontakta oss.</p>"])
+@pytest.mark.parametrize("after", ["", "<p>Fler kommer.</p>"])
+def test_headings_above_as_many_lists_head_one_each(around: str, after: str) -> None:
+    town = invent(3, (4, 3, 2))
+    heads = "".join(f"<h2>{heading}</h2>" for heading, _, _ in town.sections)
+    rows = (
+        "".join(f"<li><b>{i.title}</b><p>{' '.join(i.paragraphs)}</p></li>" for i in items)
+        for _, _, items in town.sections
+    )
+    lists = "".join(f"<ul>{row}</ul>" for row in rows)
+    page = around.format(heads + lists + after)
+    reading = extract(Source(written(town, Markup("", "", page=page)).encode(), None, URL), PROFILE)
+    assert [(i.title, i.status) for i in reading.initiatives] == [
+        (item.title, status) for _, status, items in town.sections for item in items
+    ]
+
+
 @pytest.mark.parametrize("first", ["panel active", "panel"])
 @pytest.mark.parametrize(
     "after", ["", '<div class="share">Dela</div><div class="more">Kontakt</div>']

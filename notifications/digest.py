@@ -28,12 +28,14 @@ GROUPS: Final = (
     "reworded",
     "relinked",
     "page",
+    "doubled",
     "back",
 )
 """How a digest is divided, most important first."""
 IN_FULL: Final = 10
 """So many changes of one group are told in full, the rest as titles."""
 _CAME: Final = frozenset({"added", "restored"})
+_CAME_OR_LEFT: Final = _CAME | {"removed"}
 _SIDES: Final = ("title", "status", "description", "links")
 
 
@@ -245,6 +247,8 @@ def _links_key(links: Sequence[Mapping[str, Any]] | None) -> tuple[tuple[str, An
 def _group_of(change: Mapping[str, Any]) -> str:
     if change["subject"] == "page":
         return "page"
+    if change.get("twin") and not _CAME_OR_LEFT.isdisjoint(change["kinds"]):
+        return "doubled"
     return next(group for group in GROUPS if group in change["kinds"])
 
 

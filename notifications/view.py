@@ -363,6 +363,9 @@ def _initiative(entry: Entry, reader: Reader) -> EntryView:
         key = "digest.last_status" if stood else "digest.status"
         value = status["old"] if status["new"] is None else status["new"]
         lines.append(f"{words.say(key)}: {reader.status(value)}")
+    if entry.group == "doubled":
+        other = reader.status(change["twin"]["status"])
+        lines.append(f"{words.say('digest.twin_status')}: {other}")
     if returned:
         return replace(view, lines=tuple(lines))
     if "renamed" in kinds:
@@ -392,6 +395,9 @@ def _notes(entry: Entry, words: Language) -> list[str]:
         old = words.joined([names[page] for page in left])
         new = words.joined([names[page] for page in entered])
         return [words.say("digest.crossed_note", old=old, new=new)]
+    if entry.group == "doubled":
+        came = change["title"]["old"] is None
+        return [words.say("digest.doubled_note" if came else "digest.single_note")]
     if change.get("returned"):
         gone = change["title"]["new"] is None
         return [words.say("digest.gone_back_note" if gone else "digest.back_note")]

@@ -129,9 +129,20 @@ def page_info(page: Watched) -> PageInfo:
 
 def change_documents(conn: Connection, page: Watched, ids: Sequence[str]) -> list[Document]:
     """The contract's JSON of these changes of a page, in the contract's order."""
-    return [
+    documents = [
         change_document(one.change, page.id, one.life)
         for one in record.stored_changes(conn, page.key, ids)
+    ]
+    return with_twins(conn, documents)
+
+
+def with_twins(conn: Connection, documents: Sequence[Document]) -> list[Document]:
+    """The same, and of what stands on its page twice to the letter, or did: the status it has at
+    its other place. Who is told that it is new, or gone, must hear that, too."""
+    twins = record.twins(conn, [one["id"] for one in documents])
+    return [
+        {**one, "twin": {"status": twins[one["id"]]}} if one["id"] in twins else one
+        for one in documents
     ]
 
 

@@ -23,6 +23,7 @@ from notifications.render import Letter, letter
 from notifications.subscriptions import Subscription, wants
 from notifications.view import view_of
 from pipeline.announce import charts
+from pipeline.check import with_twins
 from pipeline.form import NOT_TOLD, telling_of
 from pipeline.tell import replay
 from presentation.documents import Document, change_document, instant
@@ -94,13 +95,13 @@ def on_record(
     pages = {
         page.id: PageInfo(page.key, page.id, page.name, page.url) for page in watch.all_pages(conn)
     }
-    found = []
-    for one in history.find_changes(conn, Wanted(since=since, until=until)):
-        document = change_document(one.change, one.page, one.initiative)
-        if one.page in pages and wants(subscription, document):
-            cause = "late" if document.get("late") else "look"
-            found.append(Telling(document, pages[one.page], cause))
-    return found
+    changes = history.find_changes(conn, Wanted(since=since, until=until))
+    documents = [change_document(one.change, one.page, one.initiative) for one in changes]
+    return [
+        Telling(document, pages[document["page"]], "late" if document.get("late") else "look")
+        for document in with_twins(conn, documents)
+        if document["page"] in pages and wants(subscription, document)
+    ]
 
 
 def replay_since(

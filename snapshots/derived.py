@@ -421,6 +421,32 @@ def stored_changes(
     return sorted(found, key=lambda one: (one.change.new_snapshot or 0, one.rank))
 
 
+def twins(conn: Connection, ids: Collection[str]) -> dict[str, str | None]:
+    """Which of these changes are of one that came to stand on its page twice, to the letter, or
+    left one of its two places: by id, with the status it has at its other place."""
+    table, other = changes.c, spans.alias("other")
+    version = sa.func.coalesce(table.new_version, table.old_version)
+    query = (
+        sa.select(table.id, table.kinds, other.c.status)
+        .join(other, sa.and_(other.c.page == table.page, other.c.version == version))
+        .where(
+            other.c.track != table.track,
+            other.c.first_snapshot <= table.new_snapshot,
+            sa.or_(other.c.end_snapshot.is_(None), other.c.end_snapshot > table.new_snapshot),
+        )
+        .order_by(table.id, other.c.position)
+    )
+    found: dict[str, str | None] = {}
+    for some in some_at_once(ids):
+        for row in conn.execute(query.where(table.id.in_(some))):
+            if not _CAME_OR_LEFT.isdisjoint(row.kinds):
+                found.setdefault(row.id, row.status)
+    return found
+
+
+_CAME_OR_LEFT: Final = frozenset({"added", "restored", "removed"})
+
+
 def change_by_id(conn: Connection, change_id: str) -> StoredChange | None:
     """One change, or None."""
     row = conn.execute(change_query().where(changes.c.id == change_id)).first()

@@ -185,6 +185,15 @@ def test_what_was_found_late_says_so() -> None:
     assert contract_changes([entry])[0]["late"] is True
 
 
+def test_only_what_came_or_left_is_a_duplicate_and_its_kinds_stay() -> None:
+    (new,) = gathered(change(None, PLANNED, twin={"status": "ongoing"}))
+    assert (new.group, new.change["kinds"]) == ("doubled", ["added"])
+    first = change(None, PLANNED, twin={"status": "ongoing"})
+    then = change(PLANNED, BUILT, number=3, at=START + HOUR)
+    (edited,) = gathered(first, then)
+    assert edited.group == "added", "by now the two differ"
+
+
 def test_a_frozen_entry_reads_back_the_same() -> None:
     for entry in gathered(change(PLANNED, None), change(None, PLANNED, page="trygg")):
         again = entry_from(entry_document(entry))

@@ -82,6 +82,33 @@ def test_it_is_on_record_who_was_told_of_a_change_and_when(sqlite_store: Databas
         assert len({one["message"] for one in record}) == 1
 
 
+def test_what_stands_twice_to_the_letter_is_told_as_that_and_as_nothing_new_or_gone(
+    sqlite_store: Database,
+) -> None:
+    reader = by_mail()
+    copied = replace(ITEMS[2], status="ongoing")  # to its new section, and forgotten in the old
+    with square(sqlite_store, reader) as place:
+        place.look()
+        place.post()
+        place.items = [copied, *ITEMS]
+        place.look(hours=1)
+        (twice,) = place.post()
+        assert twice.subject == "1 dubblett: Laddplatser vid torget – Granviks vision"
+        assert "Står nu två gånger på sidan, ord för ord." in twice.text
+        assert "Status: pågår" in twice.text
+        assert "Den andras status: utvecklas" in twice.text
+        with sqlite_store.read() as conn:
+            shown = preview(conn, reader, Letterhead(STOCKHOLM), place.now, since=START)
+        assert shown.document["subject"] == twice.subject
+        place.items = [copied, *ITEMS[:2], *ITEMS[3:]]
+        place.look(hours=1)
+        (once,) = place.post()
+        assert once.subject == "1 dubblett: Laddplatser vid torget – Granviks vision"
+        assert "Den ena är borttagen, den andra står kvar." in " ".join(once.text.split())
+        assert "Den kan vara klar" not in once.text
+        assert "Den andras status: pågår" in once.text
+
+
 def test_the_record_says_what_waits_for_its_digest_and_nothing_of_what_never_stood(
     sqlite_store: Database,
 ) -> None:

@@ -254,6 +254,7 @@ def test_what_is_posted_follows_the_published_schema() -> None:
         for one in (
             change(None, initiative(links=[link("Mer", None)]), of="i-2"),
             change(planned, None, of="i-3"),
+            change(None, planned, of="i-5", twin={"status": "ongoing"}),
             change(planned, built),
             back,
             page_change("intro", "Vi bygger", "Vi bygger nu"),

@@ -24,6 +24,7 @@ from monitor.errors import StoreError
 from notifications.channels import Letterhead
 from notifications.digest import PageInfo
 from notifications.feed import TYPE, Feed, atom
+from pipeline.check import with_twins
 from presentation.documents import recorded_document
 from presentation.language import language
 from snapshots import history
@@ -75,6 +76,7 @@ def _body(installation: Installation, names: Sequence[str], asked: str) -> bytes
     with installation.database.read() as conn:
         wanted = Wanted(pages=[page.key for page in pages], newest=NEWEST)
         changes = history.find_changes(conn, wanted)
+        documents = with_twins(conn, [recorded_document(one) for one in changes])
     public = settings.web.public_url.rstrip("/")
     query = urlencode([("page", name) for name in names])
     shown = words.joined([page.name for page in pages]) if names else words.say("feed.all")
@@ -86,7 +88,6 @@ def _body(installation: Installation, names: Sequence[str], asked: str) -> bytes
         letterhead=Letterhead(settings.zone, public),
         language=words.code,
     )
-    documents = [recorded_document(one) for one in changes]
     return atom(feed, documents, {page.id: _info(page) for page in pages})
 
 

@@ -89,6 +89,15 @@ class Installation:
                 return retired[page_id]
         return self.page(page_id).key
 
+    def keys(self, *, retired: bool) -> dict[str, str]:
+        """Every page's id and key: the configured ones in their order, then those under another id
+        since a renaming, and on request those that no longer are configured."""
+        from snapshots import watch
+
+        with self.database.read() as conn:
+            known = {row.id: row.key for row in watch.all_pages(conn, retired=retired)}
+        return {name: page.key for name, page in self.pages.items()} | known
+
     @property
     def by_key(self) -> dict[str, Watched]:
         """The pages by the key that carries their history."""

@@ -213,8 +213,8 @@ def _exported(
     words = language(installation.settings.worker.language)
     documents: dict[str, list[Any]] = {}
     sheets = []
-    names = [page] if page else list(installation.pages)
-    keys = {name: installation.remembered(name) for name in names}
+    of_old = order.as_of is not None or order.since is not None or order.until is not None
+    keys = {page: installation.remembered(page)} if page else installation.keys(retired=of_old)
     with installation.database.read() as conn:
         if order.wants_initiatives and order.since is None and order.until is None:
             documents["pages"] = _as_they_stood(conn, installation, keys, order.as_of)

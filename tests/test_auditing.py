@@ -258,6 +258,25 @@ def test_an_export_of_a_stretch_has_every_text_that_stood_in_it(granvik: Home) -
     assert (bus["Slutade efter"], bus["Slutade senast"]) == ("2026-11-09 08:00", "2026-11-16 08:00")
 
 
+def test_an_export_of_the_past_has_pages_that_are_no_longer_watched(tmp_path: Path) -> None:
+    vision, omsorg = (page(name, f"https://www.granvik.example/{name}") for name in ("v", "o"))
+    home = Home(tmp_path, config(vision, omsorg), inside=True)
+    for name, edition in (("v", FIRST), ("o", SECOND)):
+        (tmp_path / "20261102T070000Z.html").write_bytes(edition.html)
+        home.json("import", name, "20261102T070000Z.html")
+    home.write(config(vision))
+
+    def pages_of(*words: str) -> set[str]:
+        heading, *rows = rows_of(exported(home, "ut.csv", "--format", "csv", *words), ";")
+        return {row[heading.index("Sida")] for row in rows}
+
+    assert pages_of() == {"v"}
+    assert pages_of("--as-of", "2026-11-03") == {"v", "o"}
+    assert pages_of("--since", "2026-11-01", "--until", "2026-11-03") == {"v", "o"}
+    home.run("pages", "rename", "v", "vision")
+    assert pages_of() == {"vision"}
+
+
 def test_changes_are_exported_by_time(granvik: Home) -> None:
     stretch = ("--since", "2026-11-10", "--until", "2026-11-16")
     data = exported(granvik, "ä.csv", "--what", "changes", *stretch, "--format", "csv")

@@ -41,12 +41,14 @@ _SIDES: Final = ("title", "status", "description", "links")
 
 @dataclass(frozen=True, slots=True)
 class PageInfo:
-    """A watched page as messages name it. `key` is its store's key, `id` the configured one."""
+    """A watched page as messages name it. `key` is its store's key, `id` the configured one;
+    `language` is the one its texts are in, "" where that is not known."""
 
     key: str
     id: str
     name: str
     url: str
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +336,10 @@ def _weight(entry: Entry) -> tuple[int, int, str]:
 
 def entry_document(entry: Entry) -> Document:
     """The entry as JSON, to be kept in a message."""
-    pages = [{"id": one.id, "name": one.name, "url": one.url} for one in entry.pages]
+    pages = [
+        {"id": one.id, "name": one.name, "url": one.url, "language": one.language}
+        for one in entry.pages
+    ]
     changes = [dict(change) for change in entry.changes]
     return {"group": entry.group, "changes": changes, "pages": pages, "late": entry.late}
 
@@ -342,7 +347,8 @@ def entry_document(entry: Entry) -> Document:
 def entry_from(document: Mapping[str, Any]) -> Entry:
     """The entry that `entry_document` wrote."""
     pages = tuple(
-        PageInfo(one["id"], one["id"], one["name"], one["url"]) for one in document["pages"]
+        PageInfo(one["id"], one["id"], one["name"], one["url"], one.get("language", ""))
+        for one in document["pages"]
     )
     return Entry(document["group"], tuple(document["changes"]), pages, document["late"])
 

@@ -84,7 +84,12 @@ _NEXT: Final = (
     )
     .join(messages, messages.c.id == _TABLE.message)
     .where(*_IS_DUE, _OF_THESE)
-    .order_by(sa.func.coalesce(_TABLE.next_attempt, 0), _TABLE.created_at, _TABLE.id)
+    .order_by(
+        sa.func.coalesce(_TABLE.next_attempt, 0),
+        _TABLE.created_at,
+        messages.c.kind != "welcome",  # whoever is new hears that before anything else
+        _TABLE.id,
+    )
     .limit(1)
     .with_for_update(of=deliveries, skip_locked=True)
 )

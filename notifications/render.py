@@ -65,7 +65,7 @@ def _html_of(view: View, pictures: Mapping[tuple[int, ...], str]) -> str:
     import css_inline  # late: these cost start-up
 
     template = _environment().get_template("mail.html")
-    html = template.render(view=view, pieces=_html_pieces(view.lang), pictures=pictures)
+    html = template.render(view=view, pieces=_html_pieces(view.lang), lang=_lang, pictures=pictures)
     return css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False).inline(html)
 
 
@@ -111,14 +111,22 @@ def _text_pieces(pieces: Iterable[Piece]) -> str:
     return "".join(shown)
 
 
+def _lang(code: str) -> Markup:
+    """The attribute for a text in another language than what it stands in; "" is none."""
+    from markupsafe import Markup
+
+    return Markup(' lang="{}"').format(code) if code else Markup("")
+
+
 class _html_pieces:  # noqa: N801 (reads as a function in the template)
     """Marked words as `del` and `ins`, said aloud too: most screen readers pass over the tags."""
 
     def __init__(self, lang: str) -> None:
+        self.lang = lang
         words = language(lang)
         self.said = {"gone": words.say("digest.gone"), "new": words.say("digest.new")}
 
-    def __call__(self, pieces: Iterable[Piece]) -> Markup:
+    def __call__(self, pieces: Iterable[Piece], said_in: str = "") -> Markup:
         from markupsafe import Markup
 
         shown = Markup("")
@@ -131,8 +139,9 @@ class _html_pieces:  # noqa: N801 (reads as a function in the template)
                 shown += Markup("{}").format(piece.text)
                 continue
             tag = "del" if piece.kind == "gone" else "ins"
-            shown += Markup('<{tag}><span class="vh">[{said}: </span>{text}').format(
-                tag=tag, said=self.said[piece.kind], text=piece.text
+            ours = _lang(self.lang if said_in else "")
+            shown += Markup('<{tag}><span class="vh"{ours}>[{said}: </span>{text}').format(
+                tag=tag, ours=ours, said=self.said[piece.kind], text=piece.text
             )
             shown += Markup('<span class="vh">] </span></{}>').format(tag)
         return shown

@@ -54,7 +54,8 @@ class MoveView:
 
 @dataclass(frozen=True, slots=True)
 class EntryView:
-    """One entry told in full. Texts are plain; `title` and `paragraphs` carry their marks."""
+    """One entry told in full. Texts are plain; `title` and `paragraphs` carry their marks. `lang`
+    is set where they are in another language than the mail (WCAG 2.2, 3.1.2)."""
 
     title: Pieces
     plain_title: str
@@ -68,6 +69,7 @@ class EntryView:
     seen: str = ""
     history: str = ""
     key: bool = False
+    lang: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class RestView:
     note: str
     page: str
     url: str
+    lang: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +288,8 @@ def _rest_view(entry: Entry, reader: Reader) -> RestView:
         status = change["status"]
         note = f"{reader.status(status['old'])} → {reader.status(status['new'])}"
     page = entry.pages[0]
-    return RestView(entry.title, note, _names(entry.pages, words, _PAGES_NAMED), page.url)
+    names = _names(entry.pages, words, _PAGES_NAMED)
+    return RestView(entry.title, note, names, page.url, _other_language(entry, words))
 
 
 def entry_view(entry: Entry, reader: Reader) -> EntryView:
@@ -302,7 +306,14 @@ def entry_view(entry: Entry, reader: Reader) -> EntryView:
         seen=words.say("digest.seen", when=when),
         history=reader.letterhead.history_url(initiative) if initiative else "",
         key=entry.group in _KEY_GROUPS,
+        lang=_other_language(entry, words) if change["subject"] == "initiative" else "",
     )
+
+
+def _other_language(entry: Entry, words: Language) -> str:
+    """The language of what a page says, where it is not the mail's."""
+    said_in = entry.pages[0].language
+    return said_in if said_in != words.code else ""
 
 
 def _flags(entry: Entry, words: Language) -> tuple[str, ...]:

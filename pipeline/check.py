@@ -124,7 +124,7 @@ def tell_changes(
 
 def page_info(page: Watched) -> PageInfo:
     """The page as messages name it."""
-    return PageInfo(page.key, page.id, page.name, page.url)
+    return PageInfo(page.key, page.id, page.name, page.url, page.profile.language)
 
 
 def change_documents(conn: Connection, page: Watched, ids: Sequence[str]) -> list[Document]:

@@ -7,6 +7,7 @@ Killed before the commit, neither the change nor its tellings are there; after i
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
@@ -197,7 +198,7 @@ def _telling(
         "subject": f"{page.id}/{subject_of(change)}",
         "payload": {
             "change": dict(change),
-            "page": {"key": page.key, "id": page.id, "name": page.name, "url": page.url},
+            "page": asdict(page),
         },
         "created_at": now,
         "ready_at": max(now, settled),

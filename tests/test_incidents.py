@@ -84,7 +84,8 @@ def test_first_snapshots_of_one_day_are_one_message(sqlite_store: Database) -> N
         place.look()
         subjects_now = subjects(place.post())
         assert "Första avläsningen: 12 insatser – 3 sidor" in subjects_now
-        assert len(subjects_now) == 2, "and the welcome"
+        assert len(subjects_now) == 2
+        assert subjects_now[0] == "Du får nu driftmeddelanden från Visionsvakt", "welcome first"
         text = place.host.mails[-1].text + place.host.mails[-2].text
         for id in ("vision", "hamnen", "torget"):
             assert f"visionsvakt show {id}" in text

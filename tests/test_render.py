@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from notifications.channels import Letterhead, Message
-from notifications.digest import gather
+from notifications.digest import Telling, gather
 from notifications.render import Letter, letter
 from notifications.subscriptions import Subscription, parse_move
 from notifications.view import view_of
 from presentation.language import language
 from tests.support.telling import (
+    CARE,
     START,
     STOCKHOLM,
     by_mail,
@@ -160,6 +161,17 @@ def test_english_subscribers_read_english() -> None:
     assert mail.subject == "1 to ongoing: Laddplatser vid torget – Omsorg i Granvik"
     assert "developing → ongoing" in mail.text
     assert '<html lang="en"' in mail.html
+
+
+def test_a_page_s_words_in_a_mail_of_another_language_say_which_they_are_in() -> None:
+    page = replace(CARE, language="sv")
+    entries = gather([Telling(change(PLANNED, BUILT), page)])
+    english = letter(view_of(message(entries), by_mail(language="en"), HEAD)).html
+    assert re.search(r'<h3 lang="sv"[^>]*>Laddplatser vid torget</h3>', english)
+    assert re.search(r'<p class="marked" lang="sv"[^>]*><del><span class="vh" lang="en"', english)
+    assert 'lang="sv"' not in re.sub(r"<html[^>]*>", "", told(change(PLANNED, BUILT)).html)
+    swedish = letter(view_of(message(entries), by_mail(), HEAD)).html
+    assert swedish.count("lang=") == 1, "on the whole"
 
 
 def test_both_languages_have_the_same_keys() -> None:

@@ -100,15 +100,17 @@ def _text_pieces(pieces: Iterable[Piece]) -> str:
     shown = []
     for piece in pieces:
         opening, closing = {"gone": ("[-", "-]"), "new": ("{+", "+}")}.get(piece.kind, ("", ""))
-        text = piece.text
-        stripped = text.strip()
-        if not opening or not stripped:
-            shown.append(text)
-            continue
-        left = text[: len(text) - len(text.lstrip())]
-        right = text[len(text.rstrip()) :]
-        shown.append(f"{left}{opening}{stripped}{closing}{right}")
+        before, text, after = _bare(piece.text)
+        marked = f"{opening}{text}{closing}" if text else ""
+        shown.append(f"{before}{marked}{after}")
     return "".join(shown)
+
+
+def _bare(text: str) -> tuple[str, str, str]:
+    """A text without the white space around it, which no mark is to cover."""
+    bare = text.strip()
+    before, _, after = text.partition(bare) if bare else (text, "", "")
+    return before, bare, after
 
 
 def _lang(code: str) -> Markup:
@@ -140,10 +142,11 @@ class _html_pieces:  # noqa: N801 (reads as a function in the template)
                 continue
             tag = "del" if piece.kind == "gone" else "ins"
             ours = _lang(self.lang if said_in else "")
-            shown += Markup('<{tag}><span class="vh"{ours}>[{said}: </span>{text}').format(
-                tag=tag, ours=ours, said=self.said[piece.kind], text=piece.text
+            before, text, after = _bare(piece.text)
+            shown += Markup('{before}<{tag}><span class="vh"{ours}>[{said}: </span>{text}').format(
+                before=before, tag=tag, ours=ours, said=self.said[piece.kind], text=text
             )
-            shown += Markup('<span class="vh">] </span></{}>').format(tag)
+            shown += Markup('<span class="vh">] </span></{}>{}').format(tag, after)
         return shown
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
@@ -43,6 +44,42 @@ ROWS = [
     {"status": "developing", "old": 45, "new": 44, "curve": [47] * 30 + [45] * 28 + [44] * 3},
     {"status": "partnership", "old": 14, "new": 14, "curve": [14] * 61},
 ]
+
+
+PAGES = [
+    {"id": "omsorg", "name": "Omsorg i Granvik", "url": "https://granvik.example/omsorg.html"},
+    {"id": "trygg", "name": "Tryggt i Granvik", "url": "https://granvik.example/trygg.html"},
+]
+COUNTED = [
+    {**page, "counts": [{"heading": "Det här gör vi nu", "status": "ongoing", "number": 64}]}
+    for page in PAGES
+]
+STAMP = "2026-11-20T07:00:00Z"
+TROUBLE = {
+    "what": "opened",
+    "incident": "x-1",
+    "incidents": ["x-1", "x-2"],
+    "subject": "Omsorg i Granvik",
+    "cause": "http_status",
+    "text": "omsorg: https://granvik.example/omsorg.html svarade 503; det prövas igen",
+    "texts": [f"{one['id']}: {one['url']} svarade 503; det prövas igen" for one in PAGES],
+    "pages": PAGES,
+    "mend": "Öppna sidan i en webbläsare.",
+    "count": 3,
+    "first_at": STAMP,
+    "ended_at": None,
+}
+OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "welcome": ("changes", {"pages": COUNTED}),
+    "welcome to operators": ("operation", {"pages": []}),
+    "first": ("operation", {"pages": COUNTED}),
+    "quiet": ("changes", {"pages": PAGES, "since": STAMP, "looks": 168, "failed": 1}),
+    "incident": ("operation", TROUBLE),
+    "incident over": ("operation", {**TROUBLE, "what": "ended", "ended_at": STAMP}),
+    "blind": ("changes", {"pages": [{**one, "since": STAMP} for one in PAGES], "until": None}),
+    "note": ("operation", {"page": PAGES[0], "code": "page_moved", "text": "Sidan har flyttat."}),
+}
+"""Every kind of message but the digest, with whom it goes to."""
 
 
 def sample(language: str = "sv", playgrounds: int = 11) -> str:
@@ -126,6 +163,35 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.evaluate("document.body.style.setProperty('font-size', '32px')")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["sv", "en"])
+@pytest.mark.parametrize("kind", OTHERS)
+def test_axe_finds_nothing_in_any_other_message(browser: Any, language: str, kind: str) -> None:
+    about, payload = OTHERS[kind]
+    to = by_mail(digest="workdays 07:30", language=language, about=about, kinds=("added", "moved"))
+    shown = Message("m-1", to.id, kind.partition(" ")[0], START, payload)
+    mail = letter(view_of(shown, to, Letterhead(STOCKHOLM), "kim@granvik.example"))
+    for scheme in SCHEMES:
+        size = {"width": 320, "height": 640}
+        page = browser.new_page(viewport=size, color_scheme=scheme)
+        page.set_content(mail.html)
+        assert axe_findings(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        page.close()
+
+
+@pytest.mark.slow
+def test_where_no_picture_is_shown_its_place_has_words(browser: Any) -> None:
+    """Many mail programs show none before they are asked to."""
+    page = browser.new_page(viewport={"width": 390, "height": 640})
+    html = sample()
+    page.set_content(re.sub(r'src="data:[^"]+"', 'src="cid:kept-back"', html))
+    words = page.eval_on_selector_all("img", "all => all.map(one => one.alt)")
+    assert len(words) == len(ROWS)
+    assert all(words)
     page.close()
 
 

@@ -163,6 +163,11 @@ def test_english_subscribers_read_english() -> None:
     assert '<html lang="en"' in mail.html
 
 
+def test_no_mark_covers_the_space_beside_a_word() -> None:
+    html = told(page_change("intro", "Granvik växer.", "Granvik växer hållbart.")).html
+    assert 'växer <ins><span class="vh">[tillagt: </span>hållbart<span' in html
+
+
 def test_a_page_s_words_in_a_mail_of_another_language_say_which_they_are_in() -> None:
     page = replace(CARE, language="sv")
     entries = gather([Telling(change(PLANNED, BUILT), page)])

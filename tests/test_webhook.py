@@ -64,6 +64,7 @@ def test_every_webhook_verifies_by_the_specification_s_own_library(
             with pytest.raises(WebhookVerificationError):
                 Webhook(OTHER).verify(asked.body, dict(asked.headers))
         assert hook.log[0].body == hook.log[1].body
+        assert len({asked.headers["webhook-id"] for asked in hook.log}) == 1, "over every retry"
         assert hook.log[0].headers["content-type"].startswith("application/json")
 
 

@@ -219,9 +219,10 @@ def test_a_short_trouble_is_no_incident(sqlite_store: Database) -> None:
             place.answer = Served(b"", 500)
             place.look(hours=1)
             place.look(hours=1)
+            assert place.post() == []
             place.answer = None
             place.look(hours=1)
-        assert place.post() == []
+            assert place.post() == []
 
 
 def test_a_page_that_waits_for_a_person_is_told_at_once(sqlite_store: Database) -> None:

@@ -306,6 +306,8 @@ def test_410_ends_the_subscription_until_retry_lifts_it(
         assert len(hook.log) == 1
         assert town.retry() == 2
         assert town.deliver().sent == 2
+        town.tell(change(BUILT, PLANNED, number=4))
+        assert town.deliver().sent == 1, "what comes after that is sent as before"
 
 
 def test_a_dead_channel_delays_no_other(sqlite_store: Database, door: Fetcher) -> None:

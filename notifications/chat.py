@@ -16,7 +16,15 @@ from typing import Any, Final, TypeAlias
 
 from notifications.channels import Delivery, Letterhead, Message, Poster, Receipt, post
 from notifications.subscriptions import Subscription
-from notifications.view import EntryView, GroupView, Pieces, View, safe_href, view_of
+from notifications.view import (
+    EntryView,
+    GroupView,
+    Pieces,
+    RestView,
+    View,
+    safe_href,
+    view_of,
+)
 from presentation.language import language
 
 Card: TypeAlias = dict[str, Any]
@@ -193,9 +201,21 @@ def _group_parts(
     yield "\n".join(lines), 0
     for entry in group.entries:
         yield _entry_part(entry, dialect, history_word), 1
-    for rest in group.rest:
-        note = f" ({dialect.plain(rest.note)})" if rest.note else ""
-        yield f"• {dialect.plain(rest.title)}{note}", 1
+    yield from _rest_parts(group.rest, dialect)
+
+
+def _rest_parts(rest: Sequence[RestView], dialect: Dialect) -> Iterator[tuple[str, int]]:
+    """Titles, several in one part: a card has room for more lines than parts."""
+    lines: list[str] = []
+    for one in rest:
+        note = f" ({dialect.plain(one.note)})" if one.note else ""
+        line = f"• {dialect.plain(one.title)}{note}"
+        if lines and sum(map(len, lines)) + len(line) > _TEXT:
+            yield "\n".join(lines), len(lines)
+            lines = []
+        lines.append(line)
+    if lines:
+        yield "\n".join(lines), len(lines)
 
 
 def _entry_part(entry: EntryView, dialect: Dialect, history_word: str) -> str:

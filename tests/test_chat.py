@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def many(number: int) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("number", [1, 12, 400])
+@pytest.mark.parametrize("number", [1, 12, 30, 400, 4000])
 def test_cards_stay_within_their_limits_and_say_what_is_left_out(number: int) -> None:
     shown = view(*many(number))
     slack = CARDS["slack"](shown)
@@ -53,10 +54,21 @@ def test_cards_stay_within_their_limits_and_say_what_is_left_out(number: int) ->
     assert len(teams) <= TEAMS_BYTES
     mattermost = CARDS["mattermost"](shown)["text"]
     assert len(mattermost) <= MATTERMOST_CHARACTERS
-    if number == 400:
+    if number >= 400:
         for text in ("\n".join(texts), teams.decode(), mattermost):
             assert "Och " in text
             assert "https://granvik.example/omsorg.html" in text
+
+
+def test_a_card_of_very_many_is_filled_with_titles_and_counts_what_has_no_room() -> None:
+    shown = view(*many(400))
+    texts = [block["text"]["text"] for block in CARDS["slack"](shown)["blocks"]]
+    said = "\n".join(texts)
+    assert sum(map(len, texts)) > 0.8 * SLACK_CHARACTERS
+    named = set(re.findall(r"Insats (\d+)", said))
+    left = re.search(r"Och (\d+) till\.", said)
+    assert left
+    assert len(named) + int(left[1]) == 400
 
 
 def test_nothing_that_a_page_says_is_obeyed_by_a_chat() -> None:

@@ -22,6 +22,7 @@ from tests.support.telling import (
     page_change,
 )
 
+ATOM = "http://www.w3.org/2005/Atom"
 PAGES = {"omsorg": CARE, "trygg": SAFE}
 FEED = Feed(
     "https://vakt.granvik.example/feed.atom",
@@ -39,6 +40,9 @@ EVIL = initiative(
 def read(*changes: dict[str, Any]) -> Any:
     found = feedparser.parse(atom(FEED, changes, PAGES))
     assert not found.bozo, found.get("bozo_exception")
+    for content in ET.fromstring(atom(FEED, changes, PAGES)).iter(f"{{{ATOM}}}content"):
+        assert content.get("type") == "html"
+        assert len(content) == 0, "HTML in a feed is text (RFC 4287, 3.1.1.2)"
     return found
 
 

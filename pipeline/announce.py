@@ -127,6 +127,9 @@ _TOLD_OF_INCIDENTS: Final = (
     .order_by(messages.c.created_at.desc())
     .limit(_INCIDENTS_REMEMBERED)
 )
+_TOLD_FIRST: Final = sa.select(messages.c.id, messages.c.payload).where(
+    messages.c.subscription == sa.bindparam("subscription"), messages.c.kind == "first"
+)
 _NOTES: Final = sa.select(technical).where(
     technical.c.at >= sa.bindparam("since"), technical.c.code.in_(sorted(FOR_OPERATORS))
 )
@@ -214,13 +217,12 @@ def _first_snapshots(
     desk: _Desk, subscription: Subscription, since: datetime
 ) -> Iterator[Announcement]:
     """The pages that were read for the first time, in one message: many begin on one day."""
-    told = _told_first(desk.conn, subscription)
+    told = _told_first(desk, subscription)
     new = []
     for page in desk.watched(subscription):
         if page.key in told:
             continue
-        first = sa.select(snapshots.c.at).where(snapshots.c.page == page.key)
-        at = desk.conn.scalar(first.order_by(snapshots.c.number).limit(1))
+        at = desk.conn.scalar(_FIRST_AT, {"page": page.key})
         if at is not None and at >= since:
             new.append(page)
     if new:
@@ -229,19 +231,23 @@ def _first_snapshots(
         yield Announcement(subscription, "first", {"pages": shown}, keys)
 
 
-def _told_first(conn: Connection, subscription: Subscription) -> set[str]:
+_FIRST_AT: Final = (
+    sa.select(snapshots.c.at)
+    .where(snapshots.c.page == sa.bindparam("page"))
+    .order_by(snapshots.c.number)
+    .limit(1)
+)
+
+
+def _told_first(desk: _Desk, subscription: Subscription) -> set[str]:
     """The keys of the pages whose first snapshot it has been told."""
-    found = conn.execute(
-        sa.select(messages.c.id, messages.c.payload).where(
-            messages.c.subscription == subscription.id, messages.c.kind == "first"
-        )
-    ).all()
+    found = desk.conn.execute(_TOLD_FIRST, {"subscription": subscription.id}).all()
     told = {page["key"] for row in found for page in row.payload.get("pages", ())}
     ids = {row.id for row in found}  # earlier versions told one page at a time
     return told | {
         page.key
-        for page in watch.all_pages(conn)
-        if message_id(subscription, "first", (page.key,)) in ids
+        for page in desk.pages
+        if ids and message_id(subscription, "first", (page.key,)) in ids
     }
 
 

@@ -526,34 +526,15 @@ def _observation(capture: str | None, ordinal: int | None) -> Observation | None
 
 
 def _present(conn: Connection, page: str) -> tuple[tuple[Track, ...], dict[str, Standing]]:
-    query = _track_query().where(spans.c.page == page, spans.c.end_snapshot.is_(None))
-    rows = conn.execute(query.order_by(spans.c.position)).all()
+    rows = conn.execute(_PRESENT, {"page": page}).all()
     standing = {row.track: Standing(row.key, row.status, row.heading, row.position) for row in rows}
     return tuple(_track(row, None) for row in rows), standing
 
 
 def _departed(conn: Connection, page: str) -> tuple[Track, ...]:
     """Those that left, in the order in which they did."""
-    later = spans.alias("later")
-    query = (
-        _track_query()
-        .add_columns(snapshots_table.c.at.label("left_at"))
-        .join(
-            snapshots_table,
-            (snapshots_table.c.page == spans.c.page)
-            & (snapshots_table.c.number == spans.c.end_snapshot),
-        )
-        .where(
-            spans.c.page == page,
-            ~sa.exists().where(
-                later.c.page == spans.c.page,
-                later.c.track == spans.c.track,
-                later.c.first_snapshot > spans.c.first_snapshot,
-            ),
-        )
-        .order_by(spans.c.end_snapshot, spans.c.position)
-    )
-    return tuple(_track(row, row.left_at) for row in conn.execute(query))
+    rows = conn.execute(_DEPARTED, {"page": page})
+    return tuple(_track(row, row.left_at) for row in rows)
 
 
 def tracks_at(
@@ -607,6 +588,36 @@ def _track_query() -> sa.Select[Any]:
         .join(item_versions, item_versions.c.id == spans.c.version)
         .join(tracks, tracks.c.track == spans.c.track)
     )
+
+
+def _departed_query() -> sa.Select[Any]:
+    later = spans.alias("later")
+    return (
+        _track_query()
+        .add_columns(snapshots_table.c.at.label("left_at"))
+        .join(
+            snapshots_table,
+            (snapshots_table.c.page == spans.c.page)
+            & (snapshots_table.c.number == spans.c.end_snapshot),
+        )
+        .where(
+            spans.c.page == sa.bindparam("page"),
+            ~sa.exists().where(
+                later.c.page == spans.c.page,
+                later.c.track == spans.c.track,
+                later.c.first_snapshot > spans.c.first_snapshot,
+            ),
+        )
+        .order_by(spans.c.end_snapshot, spans.c.position)
+    )
+
+
+_PRESENT: Final = (
+    _track_query()
+    .where(spans.c.page == sa.bindparam("page"), spans.c.end_snapshot.is_(None))
+    .order_by(spans.c.position)
+)
+_DEPARTED: Final = _departed_query()
 
 
 def _track(row: Row[Any], left_at: datetime | None) -> Track:

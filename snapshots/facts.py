@@ -454,27 +454,32 @@ def pack(conn: Connection, before: date, page: str | None = None) -> int:
 
 
 def _pack_page(conn: Connection, page: str, end: datetime) -> int:
-    mine = (captures.c.page == page) & (captures.c.at < end)
-    query = sa.select(captures).where(mine).order_by(captures.c.at, captures.c.id)
-    rows = [_from_row(row) for row in conn.execute(query)]
+    mine = {"of": page, "end": end}
+    rows = [_from_row(row) for row in conn.execute(_OLD, mine)]
     for _, month in groupby(rows, key=lambda capture: (capture.at.year, capture.at.month)):
         _add_to_pack(conn, page, list(month))
     if rows:
-        conn.execute(captures.delete().where(mine))
+        conn.execute(_FORGET_OLD, mine)
     return len(rows)
+
+
+_IS_OLD: Final = (captures.c.page == sa.bindparam("of"), captures.c.at < sa.bindparam("end"))
+_OLD: Final = sa.select(captures).where(*_IS_OLD).order_by(captures.c.at, captures.c.id)
+_FORGET_OLD: Final = captures.delete().where(*_IS_OLD)
+_PACK_OF: Final = sa.select(capture_packs.c.seq, capture_packs.c.data).where(
+    capture_packs.c.page == sa.bindparam("of"),
+    capture_packs.c.first_at >= sa.bindparam("start"),
+    capture_packs.c.last_at < sa.bindparam("after"),
+)
+_PACK_AGAIN: Final = capture_packs.update().where(capture_packs.c.seq == sa.bindparam("this"))
 
 
 def _add_to_pack(conn: Connection, page: str, new: list[Capture]) -> None:
     first = new[0].at
     start = datetime(first.year, first.month, 1, tzinfo=UTC)
     after = datetime(first.year + first.month // 12, first.month % 12 + 1, 1, tzinfo=UTC)
-    there = conn.execute(
-        sa.select(capture_packs.c.seq, capture_packs.c.data).where(
-            capture_packs.c.page == page,
-            capture_packs.c.first_at >= start,
-            capture_packs.c.last_at < after,
-        )
-    ).first()
+    month = {"of": page, "start": start, "after": after}
+    there = conn.execute(_PACK_OF, month).first()
     whole = new if there is None else [*_opened(there.data).captures(), *new]
     whole.sort(key=lambda capture: capture.key)
     data = packing.pack(whole)
@@ -490,8 +495,7 @@ def _add_to_pack(conn: Connection, page: str, new: list[Capture]) -> None:
     if there is None:
         conn.execute(capture_packs.insert(), values)
     else:
-        changed = capture_packs.update().where(capture_packs.c.seq == there.seq)
-        conn.execute(changed.values(values))
+        conn.execute(_PACK_AGAIN, {"this": there.seq} | values)
 
 
 def _kept(
@@ -733,7 +737,7 @@ def decisions(conn: Connection, page: str) -> Decisions:
     }
     pairs = _standing_pairs(log)
     marks = {seen for pair in (*pairs.same, *pairs.different) for seen in pair}
-    marks.update(anchor.seen for anchor in anchors(conn, page))
+    marks.update(Observation(*seen) for seen in conn.execute(_MARKS, {"page": page}))
     return Decisions(
         accepted=frozenset(name for name, kind in settled.items() if kind == "accept"),
         rejected=frozenset(name for name, kind in settled.items() if kind == "reject"),
@@ -770,6 +774,9 @@ def _standing_pairs(log: Iterable[Decision]) -> DecidedPairs:
     )
 
 
+_MARKS: Final = sa.select(anchors_table.c.capture, anchors_table.c.ordinal).where(
+    anchors_table.c.page == sa.bindparam("page")
+)
 _DECISIONS: Final = sa.select(decisions_table).order_by(decisions_table.c.number)
 
 

@@ -10,11 +10,14 @@ from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import sqlalchemy as sa
 
+from cli.collector import seldom
 from monitor.errors import VisionsvaktError
 from monitor.fetch import Fetcher
 from notifications.channels import Channel, Delivery, Receipt
@@ -33,6 +36,14 @@ LONGEST_STEP = 12 * HOUR
 STUCK = timedelta(minutes=2)
 CANARY_EVERY = 10 * DAY
 """In service it sings every day, and at each start."""
+
+
+_WAITING = sa.select(deliveries.c.next_attempt, deliveries.c.lease_until).where(
+    deliveries.c.state == "waiting"
+)
+_UNTOLD = sa.select(tellings.c.subscription, tellings.c.ready_at, tellings.c.held_until).where(
+    tellings.c.message.is_(None)
+)
 
 
 class Killed(BaseException):
@@ -175,12 +186,10 @@ class Life:
     _sung: datetime = START - CANARY_EVERY
 
     def run(self) -> None:
-        import pipeline.deliver
-        import snapshots.database
+        with _one_thing_at_a_time():
+            self._run()
 
-        # One lane at a time, so that a seed reproduces; no real waiting for a lock.
-        pipeline.deliver.ThreadPoolExecutor = Inline  # type: ignore[assignment,attr-defined]
-        snapshots.database.BUSY_TIMEOUT_SECONDS = 0.02  # type: ignore[misc]
+    def _run(self) -> None:
         random.seed(f"life {self.plan.seed}")
         os.environ["YEAR_HOOK_SECRET"] = SECRET
         self.clock = Clock(self.plan, self.folder / "clock")
@@ -212,11 +221,12 @@ class Life:
     def _live(self, town: Town) -> None:
         """One process's life: to the end of the year, or until it is killed."""
         fate = Fate()
+        worker: Worker | None = None
         fetcher: Fetcher | None = None
         down = timedelta(minutes=5)
         try:
             worker, fetcher = self._start(town, fate)
-            while self.clock.true < self.plan.end and worker is not None:
+            while self.clock.true < self.plan.end:
                 self.store.set(self.clock.true)
                 if self._kills and self._kills[0].at <= self.clock.true:
                     kill = self._kills.pop(0)
@@ -238,6 +248,8 @@ class Life:
         finally:
             if fetcher is not None:
                 fetcher.close()
+            if worker is not None:
+                worker.installation.database.close()
 
     def _start(self, town: Town, fate: Fate) -> tuple[Worker, Fetcher]:
         from snapshots.watch import HostGate
@@ -301,19 +313,11 @@ class Life:
                 yield max(page.due_at, rest.since + rest.pause) if rest else page.due_at
 
     def _deliveries_due(self, conn: sa.Connection, shown: datetime) -> list[datetime]:
-        table = deliveries.c
-        waiting = conn.execute(
-            sa.select(table.next_attempt, table.lease_until).where(table.state == "waiting")
-        )
+        waiting = conn.execute(_WAITING)
         return [max(row.next_attempt or shown, row.lease_until or shown) for row in waiting]
 
     def _digests_due(self, conn: sa.Connection) -> list[datetime]:
-        table = tellings.c
-        rows = conn.execute(
-            sa.select(table.subscription, table.ready_at, table.held_until).where(
-                table.message.is_(None)
-            )
-        )
+        rows = conn.execute(_UNTOLD)
         by_id = {one.id: one for one in self.settings.subscriptions}
         found = []
         for row in rows:
@@ -321,6 +325,22 @@ class Life:
             told = digest.next_after(row.ready_at - timedelta(microseconds=1), self.settings.zone)
             found.append(max(told, row.held_until or told))
         return found
+
+
+@contextmanager
+def _one_thing_at_a_time() -> Iterator[None]:
+    """Lanes one after the other, so that a seed reproduces; no real waiting for a lock. And what a
+    new process would do over again to no other end is done once: queries stay compiled."""
+    import pipeline.deliver
+    from snapshots import database
+
+    with (
+        patch.object(pipeline.deliver, "ThreadPoolExecutor", Inline),
+        patch.object(database, "BUSY_TIMEOUT_SECONDS", 0.02),
+        patch.object(database, "_engine", lru_cache(maxsize=4)(database._engine)),
+        seldom(),
+    ):
+        yield
 
 
 class StoreFaults:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email import message_from_bytes, policy
+from email import message_from_bytes
+from email.header import decode_header, make_header
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -157,14 +158,16 @@ class Town:
 
     def came(self, to: Sequence[str], raw: bytes) -> None:
         """A mail was taken in; whether the sender will hear of it is another matter."""
-        mail = message_from_bytes(raw, policy=policy.default)
-        text = mail.get_body(("plain",))
+        mail = message_from_bytes(raw)
+        text = next(part for part in mail.walk() if part.get_content_type() == "text/plain")
+        words = text.get_payload(decode=True)
+        assert isinstance(words, bytes)
         self.note(
             "mail",
             to=list(to),
             id=str(mail["Message-ID"]),
-            subject=str(mail["Subject"]),
-            text=text.get_content() if text else "",
+            subject=str(make_header(decode_header(mail["Subject"]))),
+            text=words.decode(),
             answered=self.plan.fault("mail_mute", self.now()) is None,
         )
 

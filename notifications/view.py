@@ -502,8 +502,8 @@ def _welcome(message: Message, reader: Reader) -> View:
     filters = filter_words(subscription, words)
     only = []
     if filters:
-        several = (words.say("welcome.chosen"),) if len(filters) > 1 else ()
-        only.append(GroupView(words.say("welcome.only"), notes=several, facts=tuple(filters)))
+        chosen = (words.count("welcome.chosen", len(filters)),)
+        only.append(GroupView(words.say("welcome.only"), notes=chosen, facts=tuple(filters)))
     return View(
         lang=words.code,
         subject=words.say("welcome.subject", pages=_names(pages, words, _PAGES_NAMED)),

@@ -133,6 +133,20 @@ def sample(language: str = "sv", playgrounds: int = 11) -> str:
     return as_shown(letter(view_of(shown, to, head, "kim@granvik.example")))
 
 
+TWICE_AS_BIG = """() => {
+  const sizes = [...document.querySelectorAll("body, body *")].map(
+    one => [one, parseFloat(getComputedStyle(one).fontSize)]);
+  for (const [one, size] of sizes) one.style.setProperty("font-size", `${2 * size}px`, "important");
+}"""
+BROKEN_WORDS = """() => [...document.querySelectorAll("th")]
+  .filter(one => !one.textContent.includes(" "))
+  .filter(one => one.clientHeight > 0 && (() => {
+    const range = document.createRange();
+    range.selectNodeContents(one);
+    return range.getClientRects().length > 1;
+  })()).map(one => one.textContent)"""
+
+
 def as_shown(mail: Letter) -> str:
     """The mail's HTML as a mail program shows it: with the pictures that came with it."""
     html = mail.html
@@ -161,8 +175,9 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(
     page.set_content(sample(language))
     assert axe_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.evaluate("document.body.style.setProperty('font-size', '32px')")
+    page.evaluate(TWICE_AS_BIG)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(BROKEN_WORDS) == [], "a status is never broken in the middle"
     page.close()
 
 

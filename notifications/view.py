@@ -576,7 +576,8 @@ def _incident(message: Message, reader: Reader) -> View:
     if what == "ended":
         until = reader.time(payload["ended_at"])
         lasted = reader.moment(payload["ended_at"]) - reader.moment(payload["first_at"])
-        length = words.lasting(max(1.0, lasted.total_seconds() / 60))
+        minutes = lasted.total_seconds() / 60
+        length = words.lasting(minutes) if minutes >= 1 else words.say("incident.brief")
         lead.append(words.say("incident.lasted", since=since, until=until, length=length))
     else:
         lead.append(words.count("incident.times", payload["count"], when=since))
@@ -601,8 +602,7 @@ def _what_is_wrong(
     wrong with them, else one for each."""
     cause, over = payload["cause"], payload["what"] == "ended"
     if not pages:
-        text = words.reason(cause, payload["text"])
-        return text, [words.say("incident.subject", subject=payload["subject"]), text]
+        return _trouble_elsewhere(payload, words)
     texts = payload.get("texts") or [payload["text"]]
     said = [_trouble_of(cause, text, page, words) for text, page in zip(texts, pages, strict=True)]
     if over:  # what follows is what was being done about it
@@ -611,6 +611,18 @@ def _what_is_wrong(
     if len(set(said)) == 1:
         return headline, [_names(pages, words, len(pages)) + said[0]]
     return headline, [page.name + text for page, text in zip(pages, said, strict=True)]
+
+
+def _trouble_elsewhere(payload: Mapping[str, Any], words: Language) -> tuple[str, list[str]]:
+    """What is wrong with a channel, an address or ourselves: named once."""
+    subject = payload["subject"]
+    text = words.reason(payload["cause"], payload["text"])
+    before, colon, rest = text.partition(": ")
+    if colon and subject.endswith(f"({before})"):  # an address, with its subscription
+        text = f"{subject}: {rest}"
+    if subject in text:
+        return text, [text]
+    return text, [words.say("incident.subject", subject=subject), text]
 
 
 def _trouble_of(cause: str, text: str, page: PageInfo, words: Language) -> str:

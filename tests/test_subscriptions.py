@@ -123,6 +123,26 @@ def test_on_dst_nights_a_daily_digest_is_told_once_and_never_skipped() -> None:
     assert daily.next_after(first, STOCKHOLM) == datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("form", "moment", "told"),
+    [
+        ("weekly sun 02:30", "2026-03-23T08:00", "2026-03-29T01:30"),  # 02:30 is no time that day
+        ("weekly sun 02:30", "2026-03-29T12:00", "2026-04-05T00:30"),
+        ("weekly sun 02:30", "2026-10-19T08:00", "2026-10-25T00:30"),  # the first of two
+        ("weekly sun 02:30", "2026-10-25T00:45", "2026-11-01T01:30"),
+        ("weekly sun 08:00", "2026-03-23T08:00", "2026-03-29T06:00"),
+        ("weekly sun 08:00", "2026-10-19T08:00", "2026-10-25T07:00"),
+        ("weekly mon 08:00", "2026-03-23T08:00", "2026-03-30T06:00"),  # 167 hours later
+        ("weekly mon 08:00", "2026-10-19T08:00", "2026-10-26T07:00"),  # 169
+    ],
+)
+def test_a_weekly_digest_keeps_its_local_time_over_both_dst_nights(
+    form: str, moment: str, told: str
+) -> None:
+    found = parse_digest(form).next_after(datetime.fromisoformat(f"{moment}Z"), STOCKHOLM)
+    assert found == datetime.fromisoformat(f"{told}Z")
+
+
 def test_a_daily_digest_comes_once_on_each_local_day_of_a_year() -> None:
     moment, days = local("2026-01-01T00:00").astimezone(UTC), []
     while moment < local("2027-01-01T00:00"):

@@ -21,6 +21,7 @@ from email.headerregistry import Address, BaseHeader, HeaderRegistry, Unstructur
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
+from functools import lru_cache
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -60,10 +61,10 @@ class EmailChannel:
 
     def send(self, delivery: Delivery) -> Receipt:
         """Hand over one mail. Raises TryAgain, ChannelDown, GiveUp."""
-        mail = compose(delivery, self._server, self._letterhead)
         address, sender = wire_address(delivery.address), wire_address(self._server.sender)
         try:
-            with self._session() as client:
+            with self._session() as client:  # first: for a server that is down nothing is composed
+                mail = compose(delivery, self._server, self._letterhead)
                 said = _hand_over(client, sender, address, mail.as_bytes())
         except _Refused as refused:
             if refused.code == 421 or refused.keeps_all_waiting:
@@ -326,6 +327,7 @@ def _add_pictures(mail: EmailMessage, content: Letter, name: str) -> None:
     html.set_boundary(f"=_{name}_p")
 
 
+@lru_cache(maxsize=1024)
 def wire_address(mailbox: str) -> str:
     """The address in a mailbox as it goes over the wire: the host name as ASCII.
 

@@ -38,7 +38,8 @@ def preview(
     settings = session(context).settings()
     words = language(settings.worker.language)
     chosen = _subscription(settings, subscription)
-    letterhead = Letterhead(settings.zone, settings.web.public_url)
+    reply_to = settings.email.reply_to if settings.email else ""
+    letterhead = Letterhead(settings.zone, settings.web.public_url.rstrip("/"), reply_to)
     with install(settings) as installation, installation.database.read() as conn:
         shown = look_ahead(
             conn,

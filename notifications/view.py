@@ -323,13 +323,19 @@ def _flags(entry: Entry, words: Language) -> tuple[str, ...]:
     named = words.joined([words.kind(kind) for kind in kinds])
     if change.get("certainty", 1.0) < LIKELY_BELOW:
         found.append(words.say("digest.likely", what=named))
-    elif change["subject"] == "initiative" and (len(kinds) > 1 or entry.group == "corrections"):
+    elif change["subject"] == "initiative" and (len(kinds) > 1 or _needs_kinds(entry)):
         found.append(named)
     if entry.group == "corrections":
         found.append(words.say("digest.correction"))
     if entry.late:
         found.append(words.say("digest.late"))
     return tuple(found)
+
+
+def _needs_kinds(entry: Entry) -> bool:
+    """Whether the group's heading says too little of what happened to it."""
+    stayed = entry.group == "back" and entry.change["title"]["new"] is not None
+    return stayed or entry.group == "corrections"
 
 
 def _explanations(entries: Sequence[Entry], words: Language) -> tuple[str, ...]:

@@ -263,7 +263,7 @@ def test_a_change_is_told_by_webhook_and_mail_once(
             page("granvik", site.url("/p")),
             by_mail(),
             by_hook(hook.url("/hook")),
-            mail(host.port),
+            mail(host.port, reply_to="kim@granvik.example"),
             HOOK_SECRET=SECRET,
         )
         assert home.json("check")["checks"][0]["outcome"] == "first"
@@ -283,6 +283,8 @@ def test_a_change_is_told_by_webhook_and_mail_once(
         assert states == {"sent"}
         previewed = home.json("preview", "kommunikation", "--since", "2020-01-01")
         assert len(previewed["changes"]) == len(check["changes"])
+        sent = next(one for one in host.mails if one.subject == previewed["subject"])
+        assert previewed["text"].split() == sent.text.split(), "to the last word"
         assert home.json("replay", "kommunikation", "--since", "2020-01-01")["queued"] == 0
         assert home.json("verify")["ok"]
 

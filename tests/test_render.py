@@ -232,6 +232,7 @@ def test_what_crossed_what_came_back_and_corrections_read_as_sentences() -> None
     entries = gather([*map(telling, [*back, *crossed]), right])
     text = letter(view_of(message(entries), by_mail(), HEAD)).text
     assert "Stod på Omsorg i Granvik, står nu på Tryggt i Granvik." in text
+    assert "(ny status och ny text)" in text, "what it was that changed back"
     assert "Ändrades och ändrades tillbaka; nu står det som förut." in text
     assert "Vi har rättat vad vi sade tidigare." in text
     assert "Hette tidigare: Laddplatser vid torget" in text

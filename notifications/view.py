@@ -490,14 +490,19 @@ def _paragraphs(pieces: Sequence[Piece]) -> tuple[Pieces, ...]:
 def _welcome(message: Message, reader: Reader) -> View:
     words, subscription = reader.words, reader.subscription
     chat = "_chat" if subscription.channel in CHAT else ""
+    pages = tuple(_page(one) for one in message.payload["pages"])
     if subscription.about == "operation":
+        told = [words.say(f"welcome.operation_lead{chat}"), words.say("welcome.operation_when")]
+        if pages:
+            watched = _names(pages, words, len(pages))
+            told.append(words.say("welcome.watched", pages=watched))
         return View(
             lang=words.code,
             subject=words.say("welcome.operation_subject"),
             heading=words.say("welcome.heading"),
-            lead=(words.say(f"welcome.operation_lead{chat}"),),
+            lead=tuple(told),
+            buttons=_page_buttons(pages, words),
         )
-    pages = tuple(_page(one) for one in message.payload["pages"])
     lead = [words.say(f"welcome.lead{chat}", pages=_names(pages, words, len(pages)))]
     if subscription.digest.rhythm == "immediate":
         lead.append(words.say("welcome.when_immediate"))

@@ -202,7 +202,7 @@ def _welcomes(desk: _Desk, subscription: Subscription) -> Iterator[Announcement]
     for (name, address), row in desk.rows.items():
         if name != subscription.id or row.welcomed or row.ended_at is not None:
             continue
-        payload: dict[str, Any] = {"pages": []}
+        payload: dict[str, Any] = {"pages": [_page(page) for page in pages]}
         if subscription.about == "changes":
             shown = [_page_with_counts(desk.conn, page) for page in pages]
             waited = desk.now - row.since >= WELCOME_AT_LAST

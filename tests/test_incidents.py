@@ -72,6 +72,9 @@ def test_operators_see_a_page_s_first_snapshot_with_its_counts(sqlite_store: Dat
             "Du får nu driftmeddelanden från Visionsvakt",
             "Första avläsningen: 4 insatser – Granviks vision",
         }
+        welcome = found["Du får nu driftmeddelanden från Visionsvakt"].text
+        assert "Det här bevakas: Granviks vision." in welcome
+        assert "Beskedet kommer genast" in welcome
         text = found["Första avläsningen: 4 insatser – Granviks vision"].text
         assert "Pågår nu: 2 insatser" in text
         assert "visionsvakt check vision" in text
@@ -173,8 +176,8 @@ def test_one_incident_for_one_cause_from_its_opening_to_its_end(sqlite_store: Da
         assert place.post(days=3) == []
 
 
-def test_a_site_that_is_down_is_one_incident_whatever_pages_it_has(sqlite_store: Database) -> None:
-    with square(sqlite_store, OPERATOR, more=["Hamnen", "Torget"]) as place:
+def test_a_site_that_is_down_is_one_incident_whatever_pages_it_has(store: Database) -> None:
+    with square(store, OPERATOR, more=["Hamnen", "Torget"]) as place:
         welcomed(place)
         place.answer = Served(b"", 500)
         for _ in range(3):
@@ -256,10 +259,10 @@ def test_readers_hear_nothing_of_trouble_until_a_page_was_long_blind(
 
 
 def test_blind_pages_are_told_together_and_at_the_hours_that_were_asked_for(
-    sqlite_store: Database,
+    store: Database,
 ) -> None:
     to = by_mail("kim@granvik.example", digest="workdays 08:30")
-    with square(sqlite_store, to, more=["Hamnen"]) as place:  # Monday 23 November, 08:00
+    with square(store, to, more=["Hamnen"]) as place:  # Monday 23 November, 08:00
         place.look()
         place.look(days=3)
         place.post()

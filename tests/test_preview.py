@@ -83,11 +83,11 @@ def test_it_is_on_record_who_was_told_of_a_change_and_when(sqlite_store: Databas
 
 
 def test_what_stands_twice_to_the_letter_is_told_as_that_and_as_nothing_new_or_gone(
-    sqlite_store: Database,
+    store: Database,
 ) -> None:
     reader = by_mail()
     copied = replace(ITEMS[2], status="ongoing")  # to its new section, and forgotten in the old
-    with square(sqlite_store, reader) as place:
+    with square(store, reader) as place:
         place.look()
         place.post()
         place.items = [copied, *ITEMS]
@@ -97,7 +97,7 @@ def test_what_stands_twice_to_the_letter_is_told_as_that_and_as_nothing_new_or_g
         assert "Står nu två gånger på sidan, ord för ord." in twice.text
         assert "Status: pågår" in twice.text
         assert "Den andras status: utvecklas" in twice.text
-        with sqlite_store.read() as conn:
+        with store.read() as conn:
             shown = preview(conn, reader, Letterhead(STOCKHOLM), place.now, since=START)
         assert shown.document["subject"] == twice.subject
         place.items = [copied, *ITEMS[:2], *ITEMS[3:]]

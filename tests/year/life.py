@@ -336,7 +336,7 @@ def _one_thing_at_a_time() -> Iterator[None]:
 
     with (
         patch.object(pipeline.deliver, "ThreadPoolExecutor", Inline),
-        patch.object(database, "BUSY_TIMEOUT_SECONDS", 0.02),
+        patch.object(database, "BUSY_TIMEOUT_SECONDS", 0.001),
         patch.object(database, "_engine", lru_cache(maxsize=4)(database._engine)),
         seldom(),
     ):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import random
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,8 +18,7 @@ from typing import Any, Self
 
 from standardwebhooks.webhooks import Webhook
 
-from tests.support.mail import Drop, Fault, MailHost
-from tests.support.web import HTML, Asked, Served, Site
+from tests.support.web import HTML, Asked, Served, Server, Site
 from tests.year.plan import WATCHED, Plan
 
 SITE = "www.granvik.example"
@@ -41,11 +40,11 @@ class Town:
     plan: Plan
     now: Callable[[], datetime]
     log: Path
-    mail: MailHost = field(init=False)
+    mail: Server = field(init=False)
     site: Site = field(init=False)
 
     def __post_init__(self) -> None:
-        self.mail = _Post(fault=self._mail_fault, town=self)
+        self.mail = _Post(self)
         self.site = Site(self._answer)
         self._dice = random.Random(f"town {self.plan.seed}")
         self._doors = ExitStack()
@@ -146,19 +145,17 @@ class Town:
 
     # --- the mail server
 
-    def _mail_fault(self, step: str, address: str) -> Fault:
-        now = self.now()
-        if self.plan.fault("mail_down", now) and step == "CONNECT":
-            return Drop
-        if self.plan.fault("mail_busy", now) and step == "RCPT" and self._dice.random() < 0.7:
-            return "451 4.7.1 Greylisted, try again later"
-        if self.plan.fault("mail_mute", now) and step == "SENT":
-            return Drop
-        return None
+    def is_down(self, part: str) -> bool:
+        """Whether this part of the world does not answer now."""
+        return self.plan.fault(part, self.now()) is not None
+
+    def is_busy(self) -> bool:
+        """Whether the mail server puts this mail off."""
+        return self.is_down("mail_busy") and self._dice.random() < 0.7
 
     def came(self, to: Sequence[str], raw: bytes) -> None:
         """A mail was taken in; whether the sender will hear of it is another matter."""
-        mail = message_from_bytes(raw)
+        mail = message_from_bytes(raw.partition(b"Content-Type: text/html")[0])  # the text is first
         text = next(part for part in mail.walk() if part.get_content_type() == "text/plain")
         words = text.get_payload(decode=True)
         assert isinstance(words, bytes)
@@ -168,18 +165,54 @@ class Town:
             id=str(mail["Message-ID"]),
             subject=str(make_header(decode_header(mail["Subject"]))),
             text=words.decode(),
-            answered=self.plan.fault("mail_mute", self.now()) is None,
+            answered=not self.is_down("mail_mute"),
         )
 
 
-@dataclass
-class _Post(MailHost):
-    town: Town | None = None
+class _Post(Server):
+    """A mail server: as much of SMTP (RFC 5321) as whoever hands mail over needs."""
 
-    def keep(self, envelope: Any) -> None:
-        assert self.town is not None
-        self.town.came(envelope.rcpt_tos, envelope.content)
-        super().keep(envelope)
+    def __init__(self, town: Town) -> None:
+        super().__init__()
+        self._town = town
+
+    def serve(self, sock: socket.socket) -> None:
+        if self._town.is_down("mail_down"):
+            return
+        to: list[str] = []
+        sock.sendall(b"220 post.granvik.example\r\n")
+        with sock.makefile("rb") as lines:
+            while line := lines.readline(4096):
+                verb, _, rest = line.decode("ascii").strip().partition(" ")
+                answer = "250 OK"
+                match verb.upper():
+                    case "EHLO":
+                        answer = "250-post.granvik.example\r\n250 SIZE 33554432"
+                    case "MAIL" | "RSET":
+                        to = []
+                    case "RCPT" if self._town.is_busy():
+                        answer = "451 4.7.1 Greylisted, try again later"
+                    case "RCPT":
+                        to.append(rest.partition("<")[2].partition(">")[0])
+                    case "DATA":
+                        sock.sendall(b"354 Go on\r\n")
+                        self._town.came(to, b"".join(_until_dot(lines)))
+                        if self._town.is_down("mail_mute"):
+                            return
+                    case "QUIT":
+                        answer = "221 Bye"
+                    case "NOOP":
+                        pass
+                    case _:
+                        answer = "502 5.5.1 Not here"
+                sock.sendall(f"{answer}\r\n".encode())
+
+
+def _until_dot(lines: Iterable[bytes]) -> Iterator[bytes]:
+    for line in lines:
+        if line == b".\r\n":
+            return
+        yield line.removeprefix(b".")
 
 
 def _signed(asked: Asked) -> bool:

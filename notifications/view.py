@@ -737,8 +737,8 @@ def _row(row: Mapping[str, Any], chart: Mapping[str, Any], reader: Reader) -> Ro
         drawn = words.say("chart.drawn", first=numbers[0], last=numbers[-1])
         return RowView(label, text, "", drawn, numbers)
     key = "chart.level" if low == high else "chart.curve"
-    if low < high and began == reader.date(chart["until"]):
-        key = "chart.curve_today"
+    if began == reader.date(chart["until"]):
+        key += "_today"
     curve = words.say(key, began=began, first=numbers[0], low=low, high=high)
     return RowView(label, text, curve, curve, numbers)
 

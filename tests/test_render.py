@@ -289,11 +289,13 @@ def test_a_picture_of_the_first_day_names_no_date_twice() -> None:
     rows = [
         {"status": "ongoing", "old": 6, "new": 6, "curve": [6, 7, 6]},
         {"status": "developing", "old": 4, "new": 3, "curve": [4, 3, 3]},
+        {"status": "partnership", "old": 2, "new": 2, "curve": [2, 2, 2]},
     ]
     chart = {**CHART, "rows": rows, "since": CHART["until"], "began": CHART["until"]}
     mail = told(change(None, PLANNED), charts=[chart])
     assert "- pågår: 6; samma dag mellan 6 och 7\n" in mail.text
     assert "- utvecklas: 3 (tidigare samma dag 4)\n" in mail.text
+    assert "- partnerskap: 2; lika många tidigare samma dag\n" in mail.text
 
 
 def test_what_has_left_is_spoken_of_as_one_or_several() -> None:

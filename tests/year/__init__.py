@@ -10,5 +10,7 @@ of which operators are to hear once; the canary sings every tenth day, and all i
 
 Only three things are not as in service: the clock is virtual, looks and lanes run one after the
 other (so that a seed reproduces), and a kill is an exception that nothing catches, after which
-nothing more is written or sent. Real kills by signal are `mortal`'s.
+nothing more is written or sent. Real kills by signal are `mortal`'s. Whoever begins after a kill
+has new doors and connections; what its program would only compute again (TLS roots, compiled
+queries) is there already.
 """

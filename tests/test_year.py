@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.support.telling import STOCKHOLM
+from tests.year.judge import must_be_seen, stood
 from tests.year.plan import HOUR, NIGHTS, PAGES, START, make_plan
 from tests.year.seeds import live
 
@@ -23,6 +24,14 @@ def test_a_seed_always_gives_the_same_year() -> None:
     first, again = make_plan(7), make_plan(7)
     assert first == again
     assert first.editions != make_plan(8).editions
+
+
+def test_an_edition_nobody_could_look_at_to_the_end_of_the_year_need_not_be_seen() -> None:
+    plan = make_plan(36)  # the site goes down nine hours after the last edition of «trygg»
+    (*_, (before, until), (last, end)) = stood(plan, "trygg")
+    assert any(f.kind == "site_503" and f.start < end < f.end for f in plan.faults)
+    assert not must_be_seen(plan, "trygg", last, end)
+    assert must_be_seen(plan, "trygg", before, until)
 
 
 def test_a_year_has_every_fault_and_both_nights_of_the_clocks() -> None:

@@ -110,29 +110,38 @@ def _seen(conn: sa.Connection, plan: Plan, page: str, verdict: Verdict) -> list[
 
 def _judge_completeness(plan: Plan, page: str, seen: Sequence[Seen], verdict: Verdict) -> None:
     """Every edition that stood long enough to be looked at has been."""
-    hours = plan.hours[page]
-    hindered = ("site_", "disk_full", "locked", "clock")
     said = {known(one.edition.body) for one in seen}
-    editions = plan.editions[page]
-    ends = [*(edition.at for edition in editions[1:]), plan.end]
-    for edition, end in zip(editions, ends, strict=True):
-        start = max(edition.at, START)
-        blind = timedelta(0)
-        for fault in plan.faults:
-            if fault.kind.startswith(hindered) and fault.kind != "site_nonce":
-                # afterwards the next try may wait an hour, or out a clock that was set back
-                after = timedelta(hours=1.5, seconds=abs(fault.amount))
-                overlap = min(end, fault.end + after) - max(start, fault.start)
-                blind += max(overlap, timedelta(0))
-        for kill in plan.kills:
-            if start <= kill.at < end:
-                blind += kill.down + timedelta(minutes=10)
-        if end - start - blind > timedelta(hours=2 * hours + 1):
+    for edition, end in stood(plan, page):
+        if must_be_seen(plan, page, edition, end):
             verdict.expect(
                 known(edition.body) in said,
-                f"{page}: edition {edition.number} stood {end - start} from {edition.at:%F %H:%M}"
-                " and was never seen",
+                f"{page}: edition {edition.number} stood {end - max(edition.at, START)} from"
+                f" {edition.at:%F %H:%M} and was never seen",
             )
+
+
+def stood(plan: Plan, page: str) -> Iterator[tuple[Edition, datetime]]:
+    """Each edition of a page, and until when it stood."""
+    editions = plan.editions[page]
+    ends = [*(edition.at for edition in editions[1:]), plan.end]
+    return zip(editions, ends, strict=True)
+
+
+def must_be_seen(plan: Plan, page: str, edition: Edition, end: datetime) -> bool:
+    """Whether the page could be looked at twice while it said so, whatever was wrong meanwhile."""
+    hindered = ("site_", "disk_full", "locked", "clock")
+    start = max(edition.at, START)
+    blind = timedelta(0)
+    for fault in plan.faults:
+        if fault.kind.startswith(hindered) and fault.kind != "site_nonce":
+            # afterwards the next try may wait an hour, or out a clock that was set back
+            after = timedelta(hours=1.5, seconds=abs(fault.amount))
+            overlap = min(end, fault.end + after) - max(start, fault.start)
+            blind += max(overlap, timedelta(0))
+    for kill in plan.kills:
+        if start <= kill.at < end:
+            blind += kill.down + timedelta(minutes=10)
+    return end - start - blind > timedelta(hours=2 * plan.hours[page] + 1)
 
 
 # --- what is on record ------------------------------------------------------------------------
@@ -205,14 +214,16 @@ def _shown(key: Key) -> str:
 def _judge_present(
     conn: sa.Connection, page: str, plan: Plan, seen: Sequence[Seen], verdict: Verdict
 ) -> None:
-    """What `show` says at the end is what the last edition seen said, and that is the last one."""
+    """What `show` says at the end is what the last edition seen said, and that is the last one
+    (where the site was not down from soon after it to the end)."""
     shown = history.show(conn, page)
     verdict.expect(shown is not None and bool(seen), f"{page}: nothing to show")
     if shown is None or not seen:
         return
-    last = seen[-1].edition
+    last, final = seen[-1].edition, plan.editions[page][-1]
     verdict.expect(
-        last.body == plan.editions[page][-1].body, f"{page}: the last edition was not seen"
+        last.body == final.body or not must_be_seen(plan, page, final, plan.end),
+        f"{page}: the last edition was not seen",
     )
     have = Counter(_said(one.initiative) for one in shown.initiatives)
     verdict.expect(have == Counter(map(_said, last.initiatives)), f"{page}: show differs")

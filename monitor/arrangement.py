@@ -79,12 +79,12 @@ def with_details(outline: Outline, headings: Sequence[int]) -> Outline:
 
 def _columns(blocks: list[Block], elements: Elements, heads: Sequence[int]) -> list[list[int]]:
     """For each heading the blocks of its column; none where there is no row of them."""
-    first, after = heads[0], heads[-1] + 1
+    after = heads[-1] + 1
     shared = min(blocks[n].rise for n in heads[1:])
-    if after >= len(blocks) or blocks[after].rise > shared:
+    if after >= len(blocks):
         return []
-    if max(blocks[first].rise, blocks[after].rise) == shared:
-        return _lists_beside(blocks, elements, heads)
+    if blocks[after].rise >= shared:
+        return _lists_beside(blocks, elements, heads)  # the headings' element goes on below them
     depth = blocks[after].rise
     beside = _groups(blocks, elements, range(after, len(blocks)), depth)
     groups = beside[: len(heads)]
@@ -101,12 +101,13 @@ def _columns(blocks: list[Block], elements: Elements, heads: Sequence[int]) -> l
 
 
 def _lists_beside(blocks: list[Block], elements: Elements, heads: Sequence[int]) -> list[list[int]]:
-    """Of headings that have no element of their own: as many lists right after them."""
-    depth, after = blocks[heads[-1]].rise, heads[-1] + 1
+    """The lists right after headings, in the element they stand in, where there are as many."""
+    after, depth = heads[-1] + 1, blocks[heads[-1]].rise
+    if {depth} != {blocks[number].rise for number in (*heads[1:], after)}:
+        return []
     groups = _groups(blocks, elements, range(after, len(blocks)), depth)
     lists = list(takewhile(lambda group: elements.tags[group[0]] in _LISTS, groups))
-    are_columns = blocks[after].rise == depth and _are_columns(elements, lists, len(heads))
-    return [mine for _, mine in lists] if are_columns else []
+    return [mine for _, mine in lists] if _are_columns(elements, lists, len(heads)) else []
 
 
 def _are_columns(elements: Elements, groups: Sequence[tuple[int, list[int]]], count: int) -> bool:

@@ -438,6 +438,34 @@ def test_headings_above_as_many_lists_head_one_each(around: str, after: str) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        "<div><p>Läs om vår vision.</p>{}</div><div>{}</div><div>{}</div>",
+        "<p>Läs om vår vision.</p><div>{}</div><div>{}</div><div>{}</div>",
+        "<div>Läs om vår vision.</div>{}{}{}",
+    ],
+)
+@pytest.mark.parametrize("column", ["ul", "div"])
+def test_a_text_beside_a_row_of_headings_leaves_each_its_column(row: str, column: str) -> None:
+    town = invent(3, (4, 3, 2))
+    heads = row.format(*(f"<h2>{heading}</h2>" for heading, _, _ in town.sections))
+    item = "li" if column == "ul" else "div"
+    columns = "".join(
+        f"<{column}>"
+        + "".join(
+            f"<{item}><b>{i.title}</b><p>{' '.join(i.paragraphs)}</p></{item}>" for i in items
+        )
+        + f"</{column}>"
+        for _, _, items in town.sections
+    )
+    page = f"<div><div>{heads}</div><div>{columns}</div></div>"
+    reading = extract(Source(written(town, Markup("", "", page=page)).encode(), None, URL), PROFILE)
+    assert [(i.title, i.status) for i in reading.initiatives] == [
+        (item.title, status) for _, status, items in town.sections for item in items
+    ]
+
+
 @pytest.mark.parametrize("first", ["panel active", "panel"])
 @pytest.mark.parametrize(
     "after", ["", '<div class="share">Dela</div><div class="more">Kontakt</div>']

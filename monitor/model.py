@@ -26,6 +26,9 @@ KINDS: tuple[Kind, ...] = (
 )
 """Every kind of change, in the order in which a change lists them."""
 
+CAME_OR_LEFT: frozenset[Kind] = frozenset({"added", "restored", "removed"})
+"""The kinds of changes that have one side only."""
+
 Outcome: TypeAlias = Literal["first", "unchanged", "changed", "failed", "quarantined"]
 """How one look at a page ended."""
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from monitor.model import KINDS
+from monitor.model import CAME_OR_LEFT, KINDS
 from monitor.text import same_key
 
 Document: TypeAlias = dict[str, Any]
@@ -35,7 +35,6 @@ GROUPS: Final = (
 IN_FULL: Final = 10
 """So many changes of one group are told in full, the rest as titles."""
 _CAME: Final = frozenset({"added", "restored"})
-_CAME_OR_LEFT: Final = _CAME | {"removed"}
 _SIDES: Final = ("title", "status", "description", "links")
 
 
@@ -249,7 +248,7 @@ def _links_key(links: Sequence[Mapping[str, Any]] | None) -> tuple[tuple[str, An
 def _group_of(change: Mapping[str, Any]) -> str:
     if change["subject"] == "page":
         return "page"
-    if change.get("twin") and not _CAME_OR_LEFT.isdisjoint(change["kinds"]):
+    if change.get("twin") and not CAME_OR_LEFT.isdisjoint(change["kinds"]):
         return "doubled"
     return next(group for group in GROUPS if group in change["kinds"])
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
+from monitor.model import CAME_OR_LEFT
 from monitor.text import same_key, tidy
 from notifications.channels import Letterhead, Message, one_line
 from notifications.digest import (
@@ -31,7 +32,6 @@ LONGEST_SUBJECT: Final = 140
 _FACTS: Final = 3
 _PAGES_NAMED: Final = 2
 _KEY_GROUPS: Final = frozenset({"corrections", "moved", "added", "removed", "restored"})
-_CAME_OR_LEFT: Final = frozenset({"added", "restored", "removed"})
 
 Pieces = tuple[Piece, ...]
 
@@ -396,7 +396,7 @@ def _initiative(entry: Entry, reader: Reader) -> EntryView:
         view = replace(view, paragraphs=_paragraphs(mark(old, new)), marked=True)
         if not new:
             lines.append(words.say("digest.gone_text"))
-    elif not _CAME_OR_LEFT.isdisjoint(kinds):
+    elif not CAME_OR_LEFT.isdisjoint(kinds):
         shown = old if "removed" in kinds else new
         view = replace(view, paragraphs=_paragraphs(_plain(shown)))
         if not shown:

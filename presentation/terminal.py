@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from datetime import datetime, tzinfo
 
-from monitor.model import Initiative, Reading
+from monitor.model import CAME_OR_LEFT, Initiative, Reading
 from presentation.documents import Document
 from presentation.language import Language
 
@@ -120,7 +120,7 @@ def _initiative_change(change: Document, words: Language) -> Iterator[str]:
     if change["certainty"] < LIKELY_BELOW:
         said = words.say("digest.likely", what=said)
     yield f"{change['title'][new_side]}: {said}"
-    if kinds[0] in ("added", "restored", "removed"):
+    if kinds[0] in CAME_OR_LEFT:
         yield f"  {words.status(change['status'][new_side])}"
         yield from _wrapped(change["description"][new_side], "  ")
     if "moved" in kinds:

@@ -21,7 +21,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from monitor.identity.lives import TrackSummary, content_key
-from monitor.model import Change, Initiative, Link, Look, Observation, PageWords, Reason, short_id
+from monitor.model import (
+    CAME_OR_LEFT,
+    Change,
+    Initiative,
+    Link,
+    Look,
+    Observation,
+    PageWords,
+    Reason,
+    short_id,
+)
 from monitor.step import Snapshot, State, Step, Track
 from monitor.text import heading_key
 from snapshots import ledger
@@ -439,12 +449,9 @@ def twins(conn: Connection, ids: Collection[str]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for some in some_at_once(ids):
         for row in conn.execute(query.where(table.id.in_(some))):
-            if not _CAME_OR_LEFT.isdisjoint(row.kinds):
+            if not CAME_OR_LEFT.isdisjoint(row.kinds):
                 found.setdefault(row.id, row.status)
     return found
-
-
-_CAME_OR_LEFT: Final = frozenset({"added", "restored", "removed"})
 
 
 def change_by_id(conn: Connection, change_id: str) -> StoredChange | None:

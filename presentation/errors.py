@@ -5,12 +5,10 @@ door, phrase by phrase: `locales/errors.en.toml` has them, each with `{}` for wh
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache
-from importlib import resources
 from typing import Final
 
-from presentation.language import DEFAULT
+from presentation.language import DEFAULT, locale
 
 _HOLE: Final = "{}"
 
@@ -28,9 +26,7 @@ def in_language(line: str, code: str) -> str:
 def _phrases(code: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     """The phrases of a language and what takes their place, longest first: one may be a part of
     another."""
-    file = resources.files("presentation") / "locales" / f"errors.{code}.toml"
-    known = tomllib.loads(file.read_text(encoding="utf-8"))
-    longest_first = sorted(known.items(), key=lambda pair: -len(pair[0]))
+    longest_first = sorted(locale(f"errors.{code}").items(), key=lambda pair: -len(pair[0]))
     return tuple((_pattern(said), _filled(meant)) for said, meant in longest_first)
 
 

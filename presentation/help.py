@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 
-from presentation.language import DEFAULT
+from presentation.language import DEFAULT, locale
 
 
 def explained(text: str, code: str) -> str:
@@ -23,6 +21,4 @@ def explained(text: str, code: str) -> str:
 
 @cache
 def _texts(code: str) -> Mapping[str, str]:
-    file = resources.files("presentation") / "locales" / f"help.{code}.toml"
-    known: dict[str, str] = tomllib.loads(file.read_text(encoding="utf-8"))
-    return known
+    return locale(f"help.{code}")

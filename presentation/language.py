@@ -178,9 +178,11 @@ _FACT: Final = re.compile(
 def language(code: str) -> Language:
     """The words of one of LANGUAGES; Swedish where there is no such language."""
     known = code if code in LANGUAGES else DEFAULT
-    folder = resources.files("presentation") / "locales"
-    texts = tomllib.loads((folder / f"{known}.toml").read_text(encoding="utf-8"))
-    record = {}
-    if known != DEFAULT:
-        record = tomllib.loads((folder / f"record.{known}.toml").read_text(encoding="utf-8"))
-    return Language(known, texts, record)
+    record = locale(f"record.{known}") if known != DEFAULT else {}
+    return Language(known, locale(known), record)
+
+
+def locale(name: str) -> dict[str, Any]:
+    """What stands in one file of locales/."""
+    file = resources.files("presentation") / "locales" / f"{name}.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))

@@ -26,6 +26,7 @@ from notifications.view import (
     view_of,
 )
 from presentation.language import language
+from presentation.marking import bare
 
 Card: TypeAlias = dict[str, Any]
 
@@ -249,13 +250,12 @@ def _shortened(paragraphs: Sequence[Pieces], dialect: Dialect) -> Iterable[str]:
                 shown.append(" ")  # else the marks of both run together
             text = piece.text if len(piece.text) <= left else f"{piece.text[:left]}…"
             left -= len(text)
-            stripped = text.strip()
-            if piece.kind == "same" or not stripped:
+            before, inner, after = bare(text)
+            if piece.kind == "same" or not inner:
                 shown.append(dialect.plain(text))
             else:
                 write = dialect.gone if piece.kind == "gone" else dialect.new
-                before = text[: len(text) - len(text.lstrip())]
-                shown.append(f"{before}{write(stripped)}{text[len(text.rstrip()) :]}")
+                shown.append(f"{before}{write(inner)}{after}")
             if left <= 0:
                 break
         yield "".join(shown)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from notifications.view import View
 from presentation.charts import steps_png
 from presentation.language import language
-from presentation.marking import Piece
+from presentation.marking import Piece, bare
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -100,17 +100,10 @@ def _text_pieces(pieces: Iterable[Piece]) -> str:
     shown = []
     for piece in pieces:
         opening, closing = {"gone": ("[-", "-]"), "new": ("{+", "+}")}.get(piece.kind, ("", ""))
-        before, text, after = _bare(piece.text)
+        before, text, after = bare(piece.text)
         marked = f"{opening}{text}{closing}" if text else ""
         shown.append(f"{before}{marked}{after}")
     return "".join(shown)
-
-
-def _bare(text: str) -> tuple[str, str, str]:
-    """A text without the white space around it, which no mark is to cover."""
-    bare = text.strip()
-    before, _, after = text.partition(bare) if bare else (text, "", "")
-    return before, bare, after
 
 
 def _lang(code: str) -> Markup:
@@ -142,7 +135,7 @@ class _html_pieces:  # noqa: N801 (reads as a function in the template)
                 continue
             tag = "del" if piece.kind == "gone" else "ins"
             ours = _lang(self.lang if said_in else "")
-            before, text, after = _bare(piece.text)
+            before, text, after = bare(piece.text)
             shown += Markup('{before}<{tag}><span class="vh"{ours}>[{said}: </span>{text}').format(
                 before=before, tag=tag, ours=ours, said=self.said[piece.kind], text=text
             )

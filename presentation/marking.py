@@ -32,6 +32,13 @@ class Piece:
     text: str
 
 
+def bare(text: str) -> tuple[str, str, str]:
+    """A text without the white space before and after it, which no mark is to cover."""
+    inner = text.strip()
+    before, _, after = text.partition(inner) if inner else (text, "", "")
+    return before, inner, after
+
+
 def mark(old: str, new: str) -> tuple[Piece, ...]:
     """The two texts as one run of pieces; what is the same is given as the new text has it.
 

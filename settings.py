@@ -184,7 +184,7 @@ class Settings:
         return ZoneInfo(self.worker.timezone)
 
 
-# --- reading it -------------------------------------------------------------------
+# --- reading it -------------------------------------------------------------------------------
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:

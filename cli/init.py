@@ -28,7 +28,6 @@ def init(
     ] = None,
 ) -> None:
     """Skriv en kommenterad konfiguration. En fil som redan finns skrivs aldrig över."""
-
     path = file or locate(session(context).config)
     text = template() if url is None else drafted(url, session(context))
     write_new(path, text)

@@ -112,23 +112,23 @@ def root(
 def run(arguments: Sequence[str] | None = None) -> int:
     """One command line, from words to exit status. Whatever fails ends as one line."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    language = terminal_language(words)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
         if not words:
             raise UsageError("säg vad som ska göras; se «visionsvakt --help»")
-        start = Session(language=terminal_language(words))
         result = get_command(application).main(
-            words, "visionsvakt", standalone_mode=False, obj=start
+            words, "visionsvakt", standalone_mode=False, obj=Session(language=language)
         )
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except VisionsvaktError as error:
         status = 2 if isinstance(error, UsageError) else 1
-        return _say(error, f"visionsvakt: {error}", status, words)
+        return _say(error, f"visionsvakt: {error}", status, language)
     except typer.TyperException as error:
-        return _say(error, usage_line(error), 2, words)
+        return _say(error, usage_line(error), 2, language)
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
@@ -139,17 +139,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
         text = " ".join(str(error).split())
         mend = f"sätt {DEBUG_VARIABLE}=1 och kör igen för att se var, och rapportera det"
         line = f"visionsvakt: oväntat fel ({type(error).__name__}: {text}); {mend}"
-        return _say(error, line, 1, words)
+        return _say(error, line, 1, language)
 
 
-def _say(error: Exception, line: str, status: int, words: Sequence[str]) -> int:
+def _say(error: Exception, line: str, status: int, language: str) -> int:
     if os.environ.get(DEBUG_VARIABLE):
         import traceback
 
         traceback.print_exception(error)
     from presentation.errors import in_language
 
-    print(in_language(" ".join(line.split()), terminal_language(words)), file=sys.stderr)
+    print(in_language(" ".join(line.split()), language), file=sys.stderr)
     return status
 
 

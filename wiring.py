@@ -16,6 +16,7 @@ from settings import PageSettings, Settings, fetch_rules, secret
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from notifications.channels import Letterhead
     from notifications.email import MailServer
     from pipeline.deliver import PostOffice
     from snapshots.database import Database
@@ -80,14 +81,8 @@ class Installation:
 
     def remembered(self, page_id: str) -> str:
         """The key of a page that is configured, or was: a page left out keeps its history."""
-        from snapshots import watch
-
-        if page_id not in self.pages:
-            with self.database.read() as conn:
-                retired = {row.id: row.key for row in watch.all_pages(conn, retired=True)}
-            if page_id in retired:
-                return retired[page_id]
-        return self.page(page_id).key
+        known = None if page_id in self.pages else self.keys(retired=True).get(page_id)
+        return known or self.page(page_id).key
 
     def keys(self, *, retired: bool) -> dict[str, str]:
         """Every page's id and key: the configured ones in their order, then those under another id
@@ -198,8 +193,16 @@ def open_post_office(installation: Installation, world: World, *, holder: str) -
         mail=mail_server(settings) if settings.email else None,
         poster=world.fetcher,
         secrets=lambda one, name: secret(settings, one, name),
-        public_url=settings.web.public_url,
+        letterhead=letterhead(settings),
     )
+
+
+def letterhead(settings: Settings) -> Letterhead:
+    """What all messages share, be they sent, previewed or read in a feed."""
+    from notifications.channels import Letterhead
+
+    reply_to = settings.email.reply_to if settings.email else ""
+    return Letterhead(settings.zone, settings.web.public_url, reply_to)
 
 
 def mail_server(settings: Settings) -> MailServer:

@@ -30,21 +30,18 @@ def preview(
     as_json: AsJson = False,
 ) -> None:
     """Visa sammandraget som prenumerationen skulle få. Skickar inget."""
-    from notifications.channels import Letterhead
     from pipeline.preview import preview as look_ahead
     from presentation.language import language
-    from wiring import install, now
+    from wiring import install, letterhead, now
 
     settings = session(context).settings()
     words = language(settings.worker.language)
     chosen = _subscription(settings, subscription)
-    reply_to = settings.email.reply_to if settings.email else ""
-    letterhead = Letterhead(settings.zone, settings.web.public_url.rstrip("/"), reply_to)
     with install(settings) as installation, installation.database.read() as conn:
         shown = look_ahead(
             conn,
             chosen,
-            letterhead,
+            letterhead(settings),
             now(),
             since=moment(since, settings.zone, "--since") if since else None,
             until=moment(until, settings.zone, "--until", end_of_day=True) if until else None,

@@ -14,7 +14,7 @@ from notifications.subscriptions import Subscription
 from pipeline.deliver import post_office
 from presentation.language import Language, language
 from settings import Settings, secret
-from wiring import mail_server, now
+from wiring import letterhead, mail_server, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def _send(settings: Settings, fetcher: Fetcher, goal: Goal) -> str:
         mail=mail_server(settings) if one.channel == "email" else None,
         poster=fetcher,
         secrets=lambda owner, name: secret(settings, owner, name),
-        public_url=settings.web.public_url,
+        letterhead=letterhead(settings),
     )
     text = language(one.language).say("trial.text")
     name = f"t-{token_hex(10)}"

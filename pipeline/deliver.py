@@ -101,14 +101,13 @@ def post_office(
     mail: MailServer | None,
     poster: Poster | None,
     secrets: Callable[[Subscription, Literal["url_env", "secret_env"]], str],
-    public_url: str = "",
+    letterhead: Letterhead,
 ) -> PostOffice:
     """A post office for these subscriptions.
 
     `secrets(subscription, "url_env" | "secret_env")` gives the value of the variable it names, and
     is asked only for variables that are named.
     """
-    letterhead = Letterhead(zone, public_url.rstrip("/"), mail.reply_to if mail else "")
     channels: dict[str, Channel] = {}
     if mail is not None:
         channels["email"] = EmailChannel(mail, letterhead)

@@ -14,6 +14,7 @@ from pipeline.tell import sync_subscribers
 from settings import load
 from snapshots.database import Database
 from tests.support.program import by_mail, config, mail, page
+from wiring import letterhead
 
 NOW = datetime(2026, 11, 23, 7, 30, tzinfo=UTC)
 LONG: tuple[str, ...] = ("messages", "tellings", "deliveries", "attempts")
@@ -48,7 +49,7 @@ def test_neither_a_tick_nor_a_planning_reads_all_that_was_ever_told(
         mail=None,
         poster=None,
         secrets=lambda one, name: "",
-        public_url="",
+        letterhead=letterhead(settings),
     )
     with store.write() as conn:
         sync_subscribers(conn, settings.subscriptions, NOW)

@@ -21,17 +21,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from monitor.errors import StoreError
-from notifications.channels import Letterhead
-from notifications.digest import PageInfo
 from notifications.feed import TYPE, Feed, atom
-from pipeline.check import with_twins
+from pipeline.check import page_info, with_twins
 from presentation.documents import recorded_document
 from presentation.language import language
 from snapshots import history
 from snapshots.history import Wanted
+from wiring import letterhead
 
 if TYPE_CHECKING:
-    from pipeline.watched import Watched
     from wiring import Installation
 
 PATH: Final = "/feed.atom"
@@ -77,7 +75,7 @@ def _body(installation: Installation, names: Sequence[str], asked: str) -> bytes
         wanted = Wanted(pages=[page.key for page in pages], newest=NEWEST)
         changes = history.find_changes(conn, wanted)
         documents = with_twins(conn, [recorded_document(one) for one in changes])
-    public = settings.web.public_url.rstrip("/")
+    public = settings.web.public_url
     query = urlencode([("page", name) for name in names])
     shown = words.joined([page.name for page in pages]) if names else words.say("feed.all")
     times = [one.change.before for one in changes if one.change.before is not None]
@@ -85,18 +83,14 @@ def _body(installation: Installation, names: Sequence[str], asked: str) -> bytes
         url=(f"{public}{PATH}" if public else asked) + (f"?{query}" if query else ""),
         title=words.say("feed.title", pages=shown),
         updated=max(times, default=_EPOCH),
-        letterhead=Letterhead(settings.zone, public),
+        letterhead=letterhead(settings),
         language=words.code,
     )
-    return atom(feed, documents, {page.id: _info(page) for page in pages})
+    return atom(feed, documents, {page.id: page_info(page) for page in pages})
 
 
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 """When a feed without a change was updated: RFC 4287 wants a time, and it must not move."""
-
-
-def _info(page: Watched) -> PageInfo:
-    return PageInfo(page.key, page.id, page.name, page.url)
 
 
 class _Editions:

@@ -175,6 +175,7 @@ class Town:
             mail=self.mail,
             poster=self.poster,
             secrets=lambda subscription, name: self.secrets[getattr(subscription, name)],
+            letterhead=Letterhead(STOCKHOLM, "", self.mail.reply_to if self.mail else ""),
         )
         return PostOffice(
             made.subscriptions, made.channels, Letterhead(STOCKHOLM), STOCKHOLM, self.spread

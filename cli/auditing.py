@@ -139,6 +139,10 @@ class _Order:
     until: datetime | None
 
     @property
+    def is_stretch(self) -> bool:
+        return self.since is not None or self.until is not None
+
+    @property
     def wants_initiatives(self) -> bool:
         return self.what is not What.changes
 
@@ -213,10 +217,10 @@ def _exported(
     words = language(installation.settings.worker.language)
     documents: dict[str, list[Any]] = {}
     sheets = []
-    of_old = order.as_of is not None or order.since is not None or order.until is not None
+    of_old = order.is_stretch or order.as_of is not None
     keys = {page: installation.remembered(page)} if page else installation.keys(retired=of_old)
     with installation.database.read() as conn:
-        if order.wants_initiatives and order.since is None and order.until is None:
+        if order.wants_initiatives and not order.is_stretch:
             documents["pages"] = _as_they_stood(conn, installation, keys, order.as_of)
             sheets.append(tables.initiatives_table(documents["pages"], words))
         elif order.wants_initiatives:

@@ -357,8 +357,8 @@ def _incidents(desk: _Desk, subscription: Subscription, since: datetime) -> Iter
     told = _told_news(desk, subscription) if recent else _ToldNews()
     together: dict[tuple[object, ...], list[incidents.News]] = {}
     for incident in recent:
-        kind = incident.subject.partition(":")[0]
-        page = pages.get(_name_in(incident.subject)) if kind in incidents.ABOUT_PAGES else None
+        kind, _, name = incident.subject.partition(":")
+        page = pages.get(name) if kind in incidents.ABOUT_PAGES else None
         if kind in incidents.ABOUT_PAGES and page is None:
             continue  # retired: nobody looks any more
         news = incidents.due_news(incident, since, desk.now, told.causes[incident.id])
@@ -367,8 +367,8 @@ def _incidents(desk: _Desk, subscription: Subscription, since: datetime) -> Iter
         if news.key in told.keys:
             continue
         alone = kind != "page" or subscription.channel == "webhook"
-        host = urlsplit(page.url).netloc if page and not alone else incident.id
-        together.setdefault((news.what, incident.cause, host), []).append(news)
+        site = urlsplit(page.url).netloc if page and not alone else incident.id
+        together.setdefault((news.what, incident.cause, site), []).append(news)
     for alike in together.values():
         several = sorted(alike, key=lambda one: names.get(_name_in(one.incident.subject), ""))
         payload = incidents.payload_of(several, names)

@@ -89,15 +89,16 @@ def note(
     conn.execute(_THIS, {"this": row.id, "count": count, "opened_at": opened} | values)
 
 
-def over(conn: Connection, subject: str, now: datetime) -> None:
-    """It works again."""
+def over(conn: Connection, subject: str, now: datetime) -> bool:
+    """It works again. Returns whether it had not."""
     row = conn.execute(_GOING_ON, {"subject": subject}).first()
     if row is None:
-        return
+        return False
     if row.opened_at is None:
         conn.execute(incidents.delete().where(incidents.c.id == row.id))
     else:
         conn.execute(_THIS, {"this": row.id, "ended_at": now})
+    return True
 
 
 def open_incidents(conn: Connection) -> tuple[Incident, ...]:

@@ -101,6 +101,11 @@ _LEASE: Final = (
 _ONE: Final = sa.select(deliveries).where(_THIS)
 _SETTLE: Final = deliveries.update().where(_THIS)
 _TRY: Final = deliveries.update().where(_THIS).values(**_ONE_MORE_TRY)
+_HURRY: Final = (
+    deliveries.update()
+    .where(_WAITING, _TABLE.next_attempt.is_not(None), _TABLE.lease_until.is_(None), _OF_THESE)
+    .values(next_attempt=None)
+)
 _DUE_OF_THESE: Final = sa.select(_TABLE.id).where(*_IS_DUE, _OF_THESE)
 _ANY_LEASED: Final = sa.select(_TABLE.id).where(_TABLE.lease_until.is_not(None)).limit(1)
 _HOW_MANY_WAIT: Final = sa.select(sa.func.count()).select_from(deliveries).where(_WAITING)
@@ -165,6 +170,12 @@ def put_off(
         conn.execute(_TRY, {"this": delivery, "now": now})
         died += settle_failed(conn, delivery, now, trouble, spread)
     return died
+
+
+def hurry(conn: Connection, subscriptions: Collection[str]) -> int:
+    """The channel is up again: what waits there for a later try is due now, so that all of it goes
+    in the order it was told. Returns how many."""
+    return conn.execute(_HURRY, {"subscriptions": list(subscriptions)}).rowcount
 
 
 def end_subscription(conn: Connection, subscription: str, now: datetime, text: str) -> int:

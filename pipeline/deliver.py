@@ -291,8 +291,9 @@ def _run_lane(
             with database.write() as conn:
                 moment = now()
                 outbox.settle_sent(conn, row["id"], moment, receipt.text)
-                for subject in (_channel_subject(row), _address_subject(row)):
-                    incidents.over(conn, subject, moment)
+                incidents.over(conn, _address_subject(row), moment)
+                if incidents.over(conn, _channel_subject(row), moment):
+                    outbox.hurry(conn, members)
     finally:
         if channel is not None:
             channel.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -321,6 +321,28 @@ def test_mail_in_trouble_is_told_by_another_channel(sqlite_store: Database) -> N
             place.post(minutes=1)
             assert [one["data"]["what"] for one in hook.documents] == ["opened", "ended"]
             assert len(place.host.mails) == 2, "the welcome, and the digest that had waited"
+
+
+def test_what_waited_for_a_mail_server_goes_at_once_when_it_is_back_in_the_order_it_was_told(
+    store: Database,
+) -> None:
+    with square(store, READER, OPERATOR) as place:
+        welcomed(place)
+        place.host.fault = lambda step, address: Drop if step == "CONNECT" else None
+        for number in range(1, 4):
+            place.items = ITEMS[number:]
+            place.look(hours=4)
+            for _ in range(6):
+                assert place.post(minutes=20) == []
+        place.host.fault = lambda step, address: None
+        waiting = [row for row in place.town.deliveries if row["state"] == "waiting"]
+        assert len({row["next_attempt"] for row in waiting}) > 1, "each has its own pause"
+        first_try = datetime.fromisoformat(min(row["next_attempt"] for row in waiting))
+        came = place.post(seconds=(first_try - place.now).total_seconds())
+        found_out, *others = [mail.id.strip("<").partition("@")[0] for mail in came]
+        assert others == [row["id"] for row in waiting if row["id"] != found_out]
+        (over,) = place.post(minutes=1)
+        assert over.subject.startswith("Driftstörningen är över: ")
 
 
 def test_an_address_that_refuses_for_good_is_told_to_operators_once(

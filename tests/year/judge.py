@@ -31,7 +31,17 @@ from snapshots import facts, history
 from snapshots.database import Database
 from snapshots.schema import deliveries, messages, tellings
 from tests.year.life import Life
-from tests.year.plan import DAY, START, STILL, STILL_UNTIL, WATCHED, Edition, Plan, known
+from tests.year.plan import (
+    DAY,
+    START,
+    STILL,
+    STILL_TOLD,
+    STILL_UNTIL,
+    WATCHED,
+    Edition,
+    Plan,
+    known,
+)
 from tests.year.town import ERROR_PAGE
 from wiring import install
 
@@ -405,8 +415,9 @@ def _judge_operators(
             verdict.expect(_said_less(life.plan, payload["text"]), f"not so: {payload}")
             less += payload["what"] == "opened"
     verdict.figures["truly less"] = less
-    whole = life.plan.end >= START + STILL_UNTIL * DAY
-    expected = [("opened", f"{STILL}:"), ("ended", f"{STILL}:")] if whole else []
+    lasted = (life.plan.end - START) / DAY
+    news = [("opened", f"{STILL}:"), ("ended", f"{STILL}:")]
+    expected = news[: 2 if lasted >= STILL_UNTIL else 1 if lasted >= STILL_TOLD else 0]
     said = [(what, text.split()[0]) for _, what, text in sorted(heard, key=_opened_first)]
     verdict.expect(said == expected, f"operators heard of stillness and the canary: {heard}")
     verdict.expect(life.rehearsals > 0, "the canary never sang")

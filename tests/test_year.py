@@ -14,7 +14,7 @@ from tests.year.seeds import live
 
 
 def test_a_fortnight_full_of_faults_loses_repeats_and_invents_nothing() -> None:
-    _, verdict, life, _ = live(3, 14)
+    verdict, life = live(3, 14)
     assert verdict.wrong == []
     assert life.looks["changed"] >= 2
     assert life.trouble  # the store's faults were met

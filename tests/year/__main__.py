@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import re
 import sys
 import time
+from pathlib import Path
 
-from tests.year.seeds import one
+from tests.year.seeds import Told, one
+
+_RIGHT = re.compile(r"^seed (\d+): ok ", re.MULTILINE)
 
 
 def main() -> int:
@@ -18,21 +22,39 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=365, help="how long a year is (365)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="so many at a time")
     parser.add_argument("--keep", action="store_true", help="keep the folders")
+    parser.add_argument(
+        "--record", type=Path, help="write the lines to this file too, and pass over what it has"
+    )
     chosen = parser.parse_args()
+    done = _right_ones(chosen.record)
     seeds = range(chosen.first, chosen.first + chosen.seeds)
-    tasks = [(seed, chosen.days, chosen.keep) for seed in seeds]
+    tasks = [(seed, chosen.days, chosen.keep) for seed in seeds if seed not in done]
     began, failed = time.monotonic(), []
-    with multiprocessing.get_context("spawn").Pool(min(chosen.jobs, len(tasks))) as pool:
-        for seed, verdict, figures, seconds in pool.imap_unordered(one, tasks):
-            state = "ok" if not verdict.wrong else f"{len(verdict.wrong)} WRONG"
-            print(f"seed {seed}: {state} in {seconds:.0f} s: {figures}", flush=True)
-            for text in [*verdict.wrong[:12], *verdict.wrong[12:][-2:]]:
-                print(f"    {text}", flush=True)
-            if verdict.wrong:
-                failed.append(seed)
+    with multiprocessing.get_context("spawn").Pool(chosen.jobs) as pool:
+        for told in pool.imap_unordered(one, tasks):
+            _say(told, chosen.record)
+            if told.wrong:
+                failed.append(told.seed)
     minutes = (time.monotonic() - began) / 60
     print(f"{len(tasks)} seeds in {minutes:.1f} min, {len(failed)} wrong {failed or ''}")
     return 1 if failed else 0
+
+
+def _right_ones(record: Path | None) -> set[int]:
+    """The seeds that were right by this record: a thousand are more than one night."""
+    if record is None or not record.exists():
+        return set()
+    return {int(seed) for seed in _RIGHT.findall(record.read_text())}
+
+
+def _say(told: Told, record: Path | None) -> None:
+    state = f"{len(told.wrong)} WRONG" if told.wrong else "ok"
+    lines = [f"seed {told.seed}: {state} in {told.seconds:.0f} s: {told.figures}"]
+    lines += [f"    {text}" for text in [*told.wrong[:12], *told.wrong[12:][-2:]]]
+    print(*lines, sep="\n", flush=True)
+    if record is not None:
+        with record.open("a") as file:
+            print(*lines, sep="\n", file=file)
 
 
 if __name__ == "__main__":

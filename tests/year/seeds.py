@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import sys
 import tempfile
 import time
+import traceback
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.year.judge import Verdict, judge
@@ -19,31 +20,41 @@ _GARBAGE_AFTER = 50_000
 """Collected seldom: a year makes little, and looking for it took a tenth of the time."""
 
 
-def live(seed: int, days: int, keep: bool = False) -> tuple[int, Verdict, Life, float]:
-    """One seed's year, lived and judged."""
+@dataclass(frozen=True)
+class Told:
+    """What is said of a seed."""
+
+    seed: int
+    wrong: list[str]
+    figures: str
+    seconds: float
+
+
+def live(seed: int, days: int, keep: bool = False) -> tuple[Verdict, Life]:
+    """One seed's year, lived and judged. The folder of a wrong one stays."""
     place = _FAST if _FAST.is_dir() and os.access(_FAST, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix=f"year-{seed}-", dir=place))
-    began = time.monotonic()
     gc.set_threshold(_GARBAGE_AFTER)
     life = Life(make_plan(seed, days), folder)
     try:
         life.run()
         verdict = judge(life)
     except Exception:
-        keep = True
-        print(f"seed {seed}: the year did not end; its folder is {folder}", file=sys.stderr)
-        raise
+        verdict = Verdict()
+        verdict.wrong.append(f"the year did not end: {traceback.format_exc()}")
     if verdict.wrong:
-        keep = True
         again = f"python -m tests.year --first {seed} --seeds 1 --days {days} --keep"
         verdict.wrong += [f"folder: {folder}", f"again: {again}"]
-    if not keep:
+    elif not keep:
         shutil.rmtree(folder, ignore_errors=True)
-    return seed, verdict, life, time.monotonic() - began
+    return verdict, life
 
 
-def one(task: tuple[int, int, bool]) -> tuple[int, Verdict, str, float]:
-    seed, verdict, life, seconds = live(*task)
+def one(task: tuple[int, int, bool]) -> Told:
+    """A seed's year, for another process to tell of."""
+    began = time.monotonic()
+    verdict, life = live(*task)
     figures = ", ".join(f"{name} {value}" for name, value in verdict.figures.items())
     looks = ", ".join(f"{name} {count}" for name, count in sorted(life.looks.items()))
-    return seed, verdict, f"{life.ticks} ticks; {looks}; {figures}", seconds
+    said = f"{life.ticks} ticks; {looks}; {figures}"
+    return Told(task[0], verdict.wrong, said, time.monotonic() - began)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from pipeline.derive import Derived
+    from pipeline.imports import Edition
     from presentation.language import Language
 
 app = Family()
@@ -63,15 +65,19 @@ def import_files(
             tell_changes(conn, watched, result, people, now=now(), everything=notify)
 
         total = len(found.plain)
+        ahead: list[datetime] = []
         with seldom():
             result = import_editions(
                 installation.database,
                 watched,
-                arriving,
+                _noting_those_ahead(arriving, now(), ahead),
                 on_progress=_progress(total, words),
                 tell=tell,
             )
         _progress_line("")
+    if ahead:
+        last = words.time(max(ahead), settings.zone)
+        note(words.count("reports.ahead", len(ahead), last=last))
     document = {
         "imported": result.imported,
         "duplicates": result.duplicates,
@@ -91,6 +97,16 @@ def import_files(
             )
         )
     return int(bool(result.quarantined))
+
+
+def _noting_those_ahead(
+    arriving: Iterable[Edition], now: datetime, ahead: list[datetime]
+) -> Iterator[Edition]:
+    """The editions as they come; the times of those that nobody can have seen yet go to `ahead`."""
+    for edition in arriving:
+        if edition.at > now:
+            ahead.append(edition.at)
+        yield edition
 
 
 def _progress(total: int, words: Language) -> Callable[[int], None]:

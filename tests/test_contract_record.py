@@ -360,6 +360,16 @@ def test_plain_text_comes_in_too_and_at_gives_the_time(tmp_path: Path) -> None:
     assert looks["duplicates"] == 1
 
 
+def test_a_time_that_has_not_come_yet_is_taken_and_said_with_the_mend(tmp_path: Path) -> None:
+    home = Home(tmp_path, config(page("granvik", URL)))
+    (tmp_path / "29611120T060000Z.html").write_bytes(FIRST.html)
+    done = home.run("import", "granvik", "29611120T060000Z.html", "--json")
+    assert done.code == 0
+    (_, line) = done.err.splitlines()  # the first says that a new history begins
+    assert "20 nov 2961" in line
+    assert "visionsvakt restore" in line
+
+
 def test_a_missing_time_is_refused_before_anything_is_stored(tmp_path: Path) -> None:
     home = Home(tmp_path, config(page("granvik", URL)))
     folder = filled(tmp_path / "utgåvor")

@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor.errors import ConfigurationError, StoreError, VisionsvaktError
-from monitor.timetable import Every
+from monitor.timetable import Every, next_look
 from pipeline.check import Checked
 from pipeline.upkeep import BackupPlan, Upkeep
 from pipeline.visit import World
@@ -43,7 +43,11 @@ TICK_SECONDS = 5.0
 RENEW_SECONDS = 10.0
 DRAIN_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
+LEAVE_SECONDS = 8.5
+"""After so long the process leaves, whatever it still waits for (a locked database)."""
 LOOKS_AT_ONCE = 8
+PLANNED_LATE_AT_LEAST = timedelta(hours=1)
+"""A plan so much too late is the work of a clock that was wrong, and not of many new pages."""
 
 
 def tick_seconds(settings: Settings) -> float:
@@ -71,6 +75,8 @@ class Listener:
     looked: Callable[[Checked], None] = lambda checked: None
     delivered: Callable[[Delivered], None] = lambda delivered: None
     trouble: Callable[[str], None] = lambda text: None
+    stopping: Callable[[], None] = lambda: None
+    """It was told to stop, and begins nothing more. Called once, perhaps by a signal's handler."""
     configured: Callable[[Settings], None] = lambda settings: None
     """The configuration was read again, and holds from now on."""
 
@@ -137,7 +143,9 @@ class Worker:
 
     def stop(self) -> None:
         """Begin nothing more. May be called from any thread, twice too."""
-        self._stopping.set()
+        if not self._stopping.is_set():
+            self._stopping.set()
+            self.listener.stopping()
         if self._loop is not None and self._woken is not None and self._loop.is_running():
             self._loop.call_soon_threadsafe(self._woken.set)
 
@@ -220,6 +228,8 @@ class Worker:
             if self._asked_to_reload.is_set():
                 self._reload()
             self._close_outworn()
+            if self.last_tick is None or now < self.last_tick:
+                self._plan_by_this_clock(now)
             self._begin_looks()
             rests = self._delivery_rests
             if (rests is None or rests.is_over(now)) and is_called_for(
@@ -244,6 +254,20 @@ class Worker:
         for page in self._due(besides=self._in_flight):
             if page.host not in self._in_flight and len(self._in_flight) < LOOKS_AT_ONCE:
                 self._in_flight[page.host] = self._pool.submit(self._look_at_host, page)
+
+    def _plan_by_this_clock(self, now: datetime) -> None:
+        """What was planned while the clock was ahead would wait until it is that late."""
+        settings = self.installation.settings
+        keys = {page.id: key for key, page in self.installation.by_key.items()}
+        latest = {
+            keys[page.id]: max(
+                next_look(page.timetable, now, settings.zone), now + PLANNED_LATE_AT_LEAST
+            )
+            for page in settings.pages
+            if page.id in keys
+        }
+        with self.installation.database.write() as conn:
+            watch.bring_forward(conn, latest, now)
 
     def _due(self, host: str | None = None, besides: Collection[str] = ()) -> list[Watched]:
         """The pages to look at now, the longest overdue first."""
@@ -274,7 +298,7 @@ class Worker:
         if page.id not in installation.pages:  # no longer watched
             return
         try:
-            checked = look_and_plan(installation, page, world)
+            checked = look_and_plan(installation, page, world, lambda: self.installation)
         except Exception as error:  # one page's trouble must not stop the others
             self._rest(page)
             self.listener.trouble(f"{page.id}: {_said(error)}")

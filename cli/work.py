@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -103,7 +104,7 @@ def run(
     from cli.collector import come_as_usual
     from cli.logs import open_log, take_over
     from presentation.language import language
-    from scheduler import Listener, tick_seconds
+    from scheduler import LEAVE_SECONDS, Listener, tick_seconds
     from settings import require_secrets, weak_keys
     from wiring import now
 
@@ -118,7 +119,17 @@ def run(
         pages = log.words.count("reports.watching", len(settings.pages))
         log.say(log.words.count("reports.configured", told, pages=pages))
 
-    listener = Listener(log.looked, log.delivered, log.trouble, configured)
+    def stopping() -> None:
+        """Leave in time even where something can't be waited for: the store is whole anyway."""
+        watch = threading.Timer(LEAVE_SECONDS, leave)
+        watch.daemon = True
+        watch.start()
+
+    def leave() -> None:
+        log.say(log.words.say("reports.left"))
+        os._exit(0)
+
+    listener = Listener(log.looked, log.delivered, log.trouble, stopping, configured)
     pace = tick_seconds(settings)
     with employ(settings, listener, tick_seconds=pace, migrate=not no_migrate) as worker:
         metrics = _metrics(settings, worker)

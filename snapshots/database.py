@@ -311,15 +311,17 @@ def _engine(address: sa.URL) -> Engine:
         if address.drivername == "postgresql":
             address = address.set(drivername="postgresql+psycopg")
         try:
-            return sa.create_engine(address, pool_pre_ping=True, max_overflow=20)
+            return sa.create_engine(
+                address, pool_pre_ping=True, max_overflow=20, hide_parameters=True
+            )
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 "PostgreSQL behöver ett tillägg: installera visionsvakt[postgresql]"
             ) from error
     if _file_of(address) is None:  # in memory: one connection, shared
-        engine = sa.create_engine(address, poolclass=sa.StaticPool)
+        engine = sa.create_engine(address, poolclass=sa.StaticPool, hide_parameters=True)
     else:
-        engine = sa.create_engine(address, max_overflow=20)
+        engine = sa.create_engine(address, max_overflow=20, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def connected(driver: Any, record: Any) -> None:

@@ -21,7 +21,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from monitor.errors import FetchError, TryLater, UsageError
-from monitor.pace import next_allowed
+from monitor.guard import host_key
+from monitor.pace import (
+    LONGEST_CRAWL_DELAY_SECONDS,
+    LONGEST_RETRY_AFTER_SECONDS,
+    next_allowed,
+)
 from monitor.robots import RobotsText
 from snapshots.database import Database, insert_missing
 from snapshots.facts import body_before
@@ -275,6 +280,26 @@ def make_due(conn: Connection, keys: Iterable[str], now: datetime) -> None:
         pages.c.key.in_(list(keys)), pages.c.retired_at.is_(None), pages.c.due_at > now
     )
     conn.execute(query.values(due_at=now))
+
+
+def bring_forward(conn: Connection, latest: Mapping[str, datetime], now: datetime) -> None:
+    """Make due what only a clock that was ahead can have planned: later than `latest` says of its
+    key, or than a site may ask for after a failure. Their hosts' pauses are as late: they end too.
+    """
+    asked_for = now + timedelta(seconds=LONGEST_RETRY_AFTER_SECONDS)
+    late = [
+        page
+        for page in all_pages(conn)
+        if page.key in latest and page.due_at is not None
+        if page.due_at > max(latest[page.key], asked_for if page.failures else now)
+    ]
+    if not late:
+        return
+    make_due(conn, [page.key for page in late], now)
+    at = {host_key(page.url) for page in late if not page.failures}
+    beyond = now + timedelta(seconds=LONGEST_CRAWL_DELAY_SECONDS)
+    query = hosts.update().where(hosts.c.host.in_(at), hosts.c.free_at > beyond)
+    conn.execute(query.values(free_at=None))
 
 
 def siblings(conn: Connection, key: str) -> tuple[str, ...]:

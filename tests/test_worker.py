@@ -156,6 +156,26 @@ def test_sigterm_ends_a_slow_look_within_ten_seconds_and_the_store_is_whole(
         again.stop()
 
 
+@pytest.mark.slow
+def test_sigterm_ends_it_in_time_where_another_program_has_locked_the_database(
+    site: Slow, tmp_path: Path
+) -> None:
+    home = Home(tmp_path, config(page("granvik", site.url("/p"), every="1s")))
+    with home.started("run") as worker:
+        worker.lines("granvik: ", 2)
+        other = sqlite3.connect(home.store, isolation_level=None, timeout=10)
+        other.execute("BEGIN IMMEDIATE")
+        assert worker.stop() < 10
+        assert worker.process.returncode == 0
+        worker.line("nästa start tar vid")
+        other.execute("ROLLBACK")
+        other.close()
+    assert is_whole(home)
+    with home.started("run") as again:
+        again.line("granvik: inget har ändrats", 8)
+        again.stop()
+
+
 def test_sigterm_lets_a_look_in_flight_end_where_it_can(site: Slow, tmp_path: Path) -> None:
     home = waiting_home(site, tmp_path)
     site.holding = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from monitor.errors import FetchError
@@ -19,13 +20,25 @@ if TYPE_CHECKING:
     from wiring import Installation
 
 
-def look_and_plan(installation: Installation, page: Watched, world: World) -> Checked:
-    """`check_page`, and the page's next time: by its timetable, sooner or later after failures."""
-    settings = next(item for item in installation.settings.pages if item.id == page.id)
+def look_and_plan(
+    installation: Installation,
+    page: Watched,
+    world: World,
+    current: Callable[[], Installation] | None = None,
+) -> Checked:
+    """`check_page`, and the page's next time: by its timetable, sooner or later after failures.
+
+    `current`: what holds when the look has ended, where the configuration may be read again
+    meanwhile; a page that is gone from it has no next time.
+    """
 
     def plan(conn: Connection, failure: FetchError | None) -> None:
+        settings = (current() if current is not None else installation).settings
+        mine = next((one for one in settings.pages if one.id == page.id), None)
+        if mine is None:
+            return
         now = installation.clock()
-        planned = next_look(settings.timetable, now, installation.settings.zone)
+        planned = next_look(mine.timetable, now, settings.zone)
         failures = 0
         if failure is not None:
             failures = watch.page(conn, page.id).failures + 1

@@ -1,0 +1,325 @@
+"""What a tick of the worker does, and when it says that it works: real parts and a real store, and
+a clock that the test sets."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from monitor.errors import FetchError
+from scheduler import Listener, Worker
+from settings import load
+from snapshots import watch
+from snapshots.holders import this_holder
+from snapshots.schema import hosts, pages
+from tests.support.hooks import Hook
+from tests.support.program import FIRST, config, page, table, until
+from tests.support.web import Asked, Served, Site
+from wiring import install, look_out, open_post_office
+
+START = datetime(2026, 11, 23, 7, tzinfo=UTC)
+TICK = timedelta(seconds=5)
+
+
+class Granvik(Site):
+    """The same page at every address; held back while `holds`."""
+
+    def __init__(self) -> None:
+        super().__init__(self._page)
+        self.html = FIRST.html
+        self.held = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def _page(self, asked: Asked) -> Served:
+        if asked.path == "/robots.txt":
+            return Served(b"", 404)
+        self.held.set()
+        self.go_on.wait(20)
+        return Served(self.html)
+
+    def looks(self, path: str = "/p") -> int:
+        return len([one for one in self.log if one.path == path])
+
+
+@dataclass
+class Shift:
+    """A worker in a folder, its clock, and what was heard of it."""
+
+    folder: Path
+    now: datetime = START
+    said: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+    worker: Worker = field(init=False)
+
+    def tick(self, **later: float) -> None:
+        """Let time pass, let it tick, and wait until all that it began is done."""
+        self.now += timedelta(**later)
+        self.worker.tick()
+        until(lambda: self.worker.is_idle)
+
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """The store has lost a table."""
+        self._sql(f"ALTER TABLE {name} RENAME TO {name}_borta")
+        yield
+        self._sql(f"ALTER TABLE {name}_borta RENAME TO {name}")
+
+    def _sql(self, said: str) -> None:
+        conn = sqlite3.connect(self.folder / "visionsvakt.db", isolation_level=None)
+        conn.execute("PRAGMA legacy_alter_table=ON")  # what refers to it goes on doing so
+        conn.execute(said)
+        conn.close()
+
+    def configure(self, *tables: str) -> None:
+        (self.folder / "visionsvakt.toml").write_text(config(*tables), encoding="utf-8")
+
+
+@contextmanager
+def shift(folder: Path, *tables: str) -> Iterator[Shift]:
+    """A worker that is employed and has not ticked yet."""
+    made = Shift(folder)
+    made.configure(*tables)
+    settings = load(folder / "visionsvakt.toml")
+    with install(settings, clock=lambda: made.now) as installation:
+        holder = this_holder()
+        world = look_out(installation, holder=holder)
+        office = open_post_office(installation, world, holder=holder)
+        listener = Listener(
+            looked=lambda checked: made.said.append(f"{checked.page.id} {checked.outcome}"),
+            trouble=made.troubles.append,
+        )
+        made.worker = Worker(installation, world, office, holder, listener)
+        with made.worker.employed():
+            try:
+                yield made
+            finally:
+                made.worker._drain()
+                made.worker.close()
+
+
+@pytest.fixture
+def site() -> Iterator[Granvik]:
+    with Granvik() as granvik:
+        yield granvik
+        granvik.go_on.set()
+
+
+def test_it_is_ready_while_its_timetable_goes_and_says_what_stands(
+    site: Granvik, tmp_path: Path
+) -> None:
+    with shift(tmp_path, page("granvik", site.url("/p"))) as work:
+        assert work.worker.ready() == "tidtabellen går inte"
+        work.tick()
+        assert work.worker.ready() is None
+        work.now += timedelta(seconds=59)
+        assert work.worker.ready() is None
+        work.now += timedelta(seconds=2)
+        assert work.worker.ready() == "tidtabellen går inte"
+        work.tick()
+        assert work.worker.ready() is None
+        work.worker.stop()
+        assert work.worker.ready() == "stannar"
+
+
+def test_a_tick_that_fails_is_heard_of_counts_for_none_and_gives_no_sign_of_life(
+    site: Granvik, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hook() as hook:
+        monkeypatch.setenv("LIVSTECKEN", hook.url("/ping"))
+        alive = table("[worker]", ping_url_env="LIVSTECKEN")
+        with shift(tmp_path, page("granvik", site.url("/p")), alive) as work:
+            work.tick()
+            assert len(hook.log) == 1
+            with work.without("pages"):
+                for _ in range(20):
+                    work.tick(seconds=5)
+                assert len(work.troubles) == 20
+                assert work.worker.ready() == "tidtabellen går inte"
+                assert len(hook.log) == 1
+            work.tick(seconds=5)
+            assert work.worker.ready() is None
+            assert len(hook.log) == 2
+            for _ in range(11):
+                work.tick(seconds=5)
+            assert len(hook.log) == 2, "once a minute"
+            work.tick(seconds=5)
+            assert len(hook.log) == 3
+
+
+def test_a_worker_whose_store_another_has_taken_over_begins_nothing_more(
+    site: Granvik, tmp_path: Path
+) -> None:
+    with shift(tmp_path, page("granvik", site.url("/p"))) as work:
+        work.tick()
+        with work.worker.installation.database.write() as conn:
+            watch.release_worker_lease(conn, this_holder())
+            watch.take_worker_lease(conn, "ffffffff-1/1/4711", work.now, 86_400)
+        looks = site.looks()
+        work.tick(hours=2)
+        assert site.looks() == looks
+        assert ["har tagit över" in one for one in work.troubles] == [True]
+        assert work.worker.ready() == "stannar"
+
+
+def test_a_clock_that_is_set_back_leaves_it_the_worker_with_a_sign_of_life(
+    site: Granvik, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hook() as hook:
+        monkeypatch.setenv("LIVSTECKEN", hook.url("/ping"))
+        alive = table("[worker]", ping_url_env="LIVSTECKEN")
+        with shift(tmp_path, page("granvik", site.url("/p")), alive) as work:
+            work.tick()
+            work.tick(days=-1)
+            assert work.worker.ready() is None
+            assert len(hook.log) == 2
+            with work.worker.installation.database.read() as conn:
+                until_then = watch.worker_lease_until(conn, this_holder())
+            assert until_then is not None
+            assert work.now < until_then <= work.now + timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_was_planned_while_the_clock_was_a_year_ahead_is_looked_at_now(
+    site: Granvik, tmp_path: Path, restarted: bool
+) -> None:
+    watched = page("granvik", site.url("/p")), page("hamnen", site.url("/h"))
+    with shift(tmp_path, *watched) as work:
+        work.tick(seconds=5)  # new ones are spread over a second for each
+        work.tick(days=365)
+        assert (site.looks("/p"), site.looks("/h")) == (2, 2)
+        with work.worker.installation.database.write() as conn:
+            conn.execute(hosts.update().values(free_at=work.now))  # as a pause leaves it
+        if not restarted:
+            work.tick(days=-365, seconds=10)
+            assert (site.looks("/p"), site.looks("/h")) == (3, 3)
+            work.tick(seconds=5)
+            assert site.looks("/p") == 3
+            work.tick(hours=1)
+            assert site.looks("/p") == 4
+    if restarted:
+        with shift(tmp_path, *watched) as again:
+            again.tick(seconds=10)
+            assert (site.looks("/p"), site.looks("/h")) == (3, 3)
+            assert again.said == ["granvik unchanged", "hamnen unchanged"]
+
+
+def test_a_site_that_asked_for_days_of_peace_gets_them_after_a_new_start_too(
+    site: Granvik, tmp_path: Path
+) -> None:
+    with shift(tmp_path, page("granvik", site.url("/p"))) as work:
+        work.tick()
+        with work.worker.installation.database.write() as conn:
+            later = work.now + timedelta(days=3)
+            conn.execute(pages.update().values(due_at=later, failures=1))
+            conn.execute(sa.update(hosts).values(free_at=later))
+    with shift(tmp_path, page("granvik", site.url("/p"))) as again:
+        again.tick(hours=2)
+        assert again.said == []
+        again.tick(days=3)
+        assert again.said == ["granvik unchanged"]
+
+
+def test_a_look_that_comes_to_nothing_here_rests_until_the_configuration_is_read_again(
+    site: Granvik, tmp_path: Path
+) -> None:
+    with shift(tmp_path, page("granvik", site.url("/p"))) as work:
+
+        def met() -> int:
+            return len([one for one in work.troubles if one.startswith("granvik: ")])
+
+        with work.without("captures"):
+            for _ in range(11):
+                work.tick(seconds=5)
+            assert met() == 1, "a minute at first"
+            work.tick(seconds=60)
+            assert met() == 2
+            work.tick(seconds=65)
+            assert met() == 2, "and longer each time"
+            work.worker.reload()
+            work.tick(seconds=5)
+            assert met() == 3
+        assert not any("parameters: (" in one for one in work.troubles), "what it holds is not said"
+        work.worker.reload()
+        work.tick(seconds=5)
+        assert work.said == ["granvik first"]
+
+
+def test_a_look_under_way_ends_as_it_began_when_the_configuration_is_read_again(
+    site: Granvik, tmp_path: Path
+) -> None:
+    with shift(tmp_path, page("granvik", site.url("/p"))) as work:
+        before = work.worker.world.fetcher
+        site.go_on.clear()
+        work.worker.tick()
+        assert site.held.wait(10)
+        work.configure(page("granvik", site.url("/p"), every="1s"), page("ny", site.url("/ny")))
+        work.worker.reload()
+        work.now += TICK
+        work.worker.tick()
+        assert (work.worker.world.fetcher is before, work.worker.tick_seconds) == (False, 1)
+        site.go_on.set()
+        until(lambda: work.worker.is_idle)
+        assert work.said[0] == "granvik first"
+        work.tick(seconds=5)
+        assert sorted(work.said) == ["granvik first", "granvik unchanged", "ny first"]
+        with pytest.raises(FetchError):  # nothing goes through that door any more
+            before.ping(site.url("/p"), 5)
+
+
+def test_copies_go_where_the_configuration_that_was_read_again_says(
+    site: Granvik, tmp_path: Path
+) -> None:
+    copies = tmp_path / "kopior"
+    copies.mkdir()
+    with shift(tmp_path, page("granvik", site.url("/p"))) as work:
+        work.tick()
+        assert list(copies.iterdir()) == []
+        work.configure(page("granvik", site.url("/p")), table("[backup]", folder="kopior"))
+        work.worker.reload()
+        work.tick(seconds=5)
+        assert [file.name for file in copies.iterdir()] == ["visionsvakt-20261123T070005Z.db"]
+
+
+def test_a_configuration_that_was_refused_is_forgiven_by_a_start_with_a_right_one(
+    site: Granvik, tmp_path: Path
+) -> None:
+    from notifications import incidents
+
+    def open_now(work: Shift) -> list[str]:
+        with work.worker.installation.database.read() as conn:
+            return [one.cause for one in incidents.open_incidents(conn)]
+
+    with shift(tmp_path, page("granvik", site.url("/p"))) as work:
+        work.tick()
+        work.configure(page("granvik", site.url("/p"), evry="1s"))
+        work.worker.reload()
+        work.tick(seconds=5)
+        assert open_now(work) == ["configuration"]
+    with shift(tmp_path, page("granvik", site.url("/p"))) as again:
+        assert open_now(again) == []
+
+
+def test_one_host_is_asked_for_one_page_at_a_time_and_a_stop_leaves_the_others(
+    site: Granvik, tmp_path: Path
+) -> None:
+    watched = [page(f"p{number}", site.url(f"/{number}")) for number in range(4)]
+    with shift(tmp_path, *watched) as work:
+        work.now += timedelta(seconds=5)  # new ones are spread over a second for each
+        site.go_on.clear()
+        work.worker.tick()
+        assert site.held.wait(10)
+        for _ in range(3):
+            work.worker.tick()
+        work.worker.stop()
+        site.go_on.set()
+        until(lambda: work.worker.is_idle)
+        assert len(work.said) == 1

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -19,6 +24,8 @@ app = Family()
 
 PAGES_SHOWN: Final = 12
 """So many pages that are well are shown one by one; more of them are one line."""
+LEAST_ROOM: Final = 20
+"""In a terminal with fewer columns left for the text, it breaks the lines itself."""
 
 
 @app.command("doctor")
@@ -58,28 +65,41 @@ def doctor(
         documents = [one.document for one in findings]
         print_json({"ok": not wrong, "version": VERSION, "findings": documents})
     else:
-        for line in screen(findings, words):
+        size = shutil.get_terminal_size() if sys.stdout.isatty() else None
+        for line in screen(findings, words, size):
             print(line)
     return int(wrong)
 
 
-def screen(findings: Sequence[Finding], words: Language) -> Iterator[str]:
-    """Everything on one screen: a line for each part, and below it the mend where one is needed."""
+def screen(
+    findings: Sequence[Finding], words: Language, size: tuple[int, int] | None = None
+) -> Iterator[str]:
+    """A line for each part, and below it the mend where one is needed; pages with which the same is
+    wrong are one. `size` is a terminal's (columns, lines): longer ones are folded to it, and where
+    all does not fit on it the pages that are well are one line too.
+    """
     well = [one for one in findings if one.part == "page" and one.level == "ok"]
-    folded = well if len(well) > PAGES_SHOWN else []
+    lines = list(_lines(findings, words, size, is_short=len(well) > PAGES_SHOWN))
+    if size is not None and len(lines) >= size[1]:
+        lines = list(_lines(findings, words, size, is_short=True))
+    return iter(lines)
+
+
+def _lines(
+    findings: Sequence[Finding],
+    words: Language,
+    size: tuple[int, int] | None,
+    *,
+    is_short: bool,
+) -> Iterator[str]:
     labels = {one: words.say(f"doctor.levels.{one}") for one in ("ok", "warning", "trouble")}
-    shown = [one for one in findings if one not in folded]
-    names = [name_of(one, words) for one in shown]
-    if folded:
-        names.append(words.say("doctor.parts.page"))
-    left, middle = max(map(len, labels.values())), max(map(len, names), default=0)
-    for one, name in zip(shown, names, strict=False):
-        yield f"{labels[one.level]:<{left}}  {name:<{middle}}  {one.text}"
+    shown = list(_folded(findings, words, is_short=is_short))
+    left = max(map(len, labels.values()))
+    middle = max((len(name) for name, _ in shown), default=0)
+    for name, one in shown:
+        yield from _wrapped(f"{labels[one.level]:<{left}}  {name:<{middle}}  ", one.text, size)
         if one.mend:
-            yield f"{'':<{left}}  {'':<{middle}}  → {one.mend}"
-    if folded:
-        text = words.count("doctor.pages_well", len(folded))
-        yield f"{labels['ok']:<{left}}  {names[-1]:<{middle}}  {text}"
+            yield from _wrapped(f"{'':<{left}}  {'':<{middle}}  → ", one.mend, size)
     yield ""
     wrong, warned = (sum(o.level == level for o in findings) for level in ("trouble", "warning"))
     if not wrong and not warned:
@@ -87,6 +107,40 @@ def screen(findings: Sequence[Finding], words: Language) -> Iterator[str]:
     else:
         warnings = words.count("doctor.warnings", warned)
         yield words.count("doctor.wrong", wrong, warnings=warnings)
+
+
+def _folded(
+    findings: Sequence[Finding], words: Language, *, is_short: bool
+) -> Iterator[tuple[str, Finding]]:
+    """What there is to show, each with its name, in order: pages that are alike as one."""
+    alike: defaultdict[object, list[Finding]] = defaultdict(list)
+    for one in findings:
+        is_well = one.level == "ok"
+        is_alike = one.part == "page" and (is_short or not is_well)
+        alike[is_well or one.text if is_alike else id(one)].append(one)
+    for several in alike.values():
+        one = several[0]
+        if len(several) == 1:
+            yield name_of(one, words), one
+        elif one.level == "ok":
+            text = words.count("doctor.pages_well", len(several))
+            yield words.say("doctor.parts.page"), replace(one, text=text)
+        else:
+            ids = ", ".join(page.subject for page in several)
+            text = f"{ids}: {one.text}"
+            yield words.count("doctor.pages", len(several)), replace(one, text=text)
+
+
+def _wrapped(lead: str, text: str, size: tuple[int, int] | None) -> Iterator[str]:
+    """A text behind its lead: whole, or below itself where the terminal is too narrow for it."""
+    room = size[0] - len(lead) if size is not None else 0
+    if room < LEAST_ROOM:
+        yield f"{lead}{text}"
+        return
+    first, *others = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
+    yield f"{lead}{first}"
+    for line in others:
+        yield f"{'':<{len(lead)}}{line}"
 
 
 def name_of(finding: Finding, words: Language) -> str:

@@ -35,7 +35,7 @@ from monitor.robots import RobotsText
 from monitor.step import State, step
 from notifications.channels import ChannelDown, Letterhead
 from notifications.email import EmailChannel
-from notifications.incidents import mend_of
+from notifications.incidents import MENDS
 from pipeline import canary
 from pipeline.upkeep import last_copy
 from pipeline.watched import Watched
@@ -154,13 +154,13 @@ class Examination:
     def failed(self, part: str, code: str, text: str, *, subject: str = "") -> Finding:
         """A finding in the words of what failed. Those are Swedish: another language has the same
         by its code, and where it has not, the code alone."""
-        mend = mend_of(code)
+        own = self.words.texts["doctor"]["mends"].get(code)
+        mend = own or MENDS.get(code) or self.words.say("doctor.see_operations", code=code)
         if self.words.code != "sv":
             said = self.words.reason(code, text)
             said = in_language(text, self.words.code) if said == text else said
             text = said if said != text else self.words.say("doctor.failed", code=code)
-            known = self.words.record.get("mends", {})
-            mend = known.get(code) or self.words.say("doctor.see_operations", code=code)
+            mend = own or self.words.record["mends"].get(code) or mend
         return Finding(part, "trouble", code, text, mend, subject)
 
     # --- the parts ------------------------------------------------------------------------------
@@ -206,8 +206,9 @@ class Examination:
                 secret(settings, owner, name)
             except ConfigurationError as error:
                 text = str(error).removeprefix(f"{settings.path}: ")
-                said = in_language(text, self.words.code)
-                yield Finding("configuration", "trouble", "secret", said)
+                said, _, mend = in_language(text, self.words.code).partition("; ")
+                mend = f"{mend[:1].upper()}{mend[1:]}." if mend else ""
+                yield Finding("configuration", "trouble", "secret", said, mend)
         for variable, size in weak_keys(settings):
             yield self.said("configuration", "warning", "weak_key", variable=variable, size=size)
 

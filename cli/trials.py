@@ -12,6 +12,7 @@ from monitor.fetch import Fetcher
 from notifications.channels import Delivery, Message, addresses_of
 from notifications.subscriptions import Subscription
 from pipeline.deliver import post_office
+from presentation.errors import in_language
 from presentation.language import Language, language
 from settings import Settings, secret
 from wiring import letterhead, mail_server, now
@@ -55,7 +56,9 @@ def trials(
         try:
             said = _send(settings, fetcher, goal)
         except (DeliveryError, ConfigurationError) as error:
-            text = words.say("doctor.test_failed", why=str(error))
+            text = words.say(
+                "doctor.test_failed", why=words.trouble(in_language(str(error), words.code))
+            )
             mend = words.say("doctor.mends.test_failed")
             yield Finding("test", "trouble", "test_failed", text, mend, name)
         else:

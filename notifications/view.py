@@ -626,7 +626,7 @@ def _what_is_wrong(
 
 def _trouble_elsewhere(payload: Mapping[str, Any], words: Language) -> tuple[str, list[str]]:
     """What is wrong with a channel, an address or ourselves: named once."""
-    subject = payload["subject"]
+    subject = words.texts["incident"]["subjects"].get(payload["subject"], payload["subject"])
     text = words.reason(payload["cause"], payload["text"])
     before, colon, rest = text.partition(": ")
     if colon and subject.endswith(f"({before})"):  # an address, with its subscription

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
+import shutil
+import sqlite3
+import struct
+import subprocess
+import termios
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from pipeline import town as fictional
+from snapshots.database import migrate_to, open_database
 from tests.support.hooks import SECRET, Hook
 from tests.support.mail import MailHost
 from tests.support.program import (
     ERROR_PAGE,
     FIRST,
     HALF_PAGE,
+    PROGRAM,
     SECOND,
     Home,
     by_hook,
@@ -248,3 +261,231 @@ def test_a_test_that_does_not_arrive_is_trouble(town: Town, tmp_path: Path) -> N
         home = home_at(tmp_path, page("granvik", town.url("/p")), by_hook(sick.url("/hook")))
         found = findings(home, 1, "--send-test")
     assert "test_failed" in found.values()
+
+
+# ----------------------------------------------------------------------------- what else is wrong
+
+
+def all_of(home: Home) -> dict[str, dict[str, Any]]:
+    """Every finding by its code, which must be one each."""
+    found = json.loads(home.run("doctor", "--json").out)["findings"]
+    for one in found:
+        assert one["level"] != "trouble" or one["mend"], one
+        assert "visionsvakt doctor" not in (one["mend"] or ""), "it has just been run"
+    return {one["code"]: one for one in found if one["level"] != "ok"}
+
+
+def levels(found: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {code: one["level"] for code, one in found.items()}
+
+
+def test_what_leads_out_of_the_house_is_tried(town: Town, tmp_path: Path) -> None:
+    with Authority() as ending, Authority(days=-1) as ended, Site(lambda asked: Served(b"")) as app:
+        taken = f"127.0.0.1:{app.port}"
+        for ca_file, code in ((ending.pem_file, "ca_ends"), (ended.pem_file, "ca_expired")):
+            home = home_at(
+                tmp_path,
+                page("granvik", town.url("/p")),
+                table("[worker]", ping_url_env="LIVSTECKEN"),
+                proxy="http://127.0.0.1:9",
+                no_proxy=["127.0.0.1"],
+                ca_file=ca_file,
+                listen=taken,
+            )
+            home.write(home.config.replace("[web]", '[web]\npublic_url = "http://127.0.0.1:9"'))
+            found = all_of(home)
+            assert levels(found) == {
+                "no_subscriptions": "warning",
+                "secret": "trouble",
+                "new_database": "warning",
+                "backup_none_yet": "warning",
+                "proxy_silent": "trouble",
+                code: "trouble" if code == "ca_expired" else "warning",
+                "web_taken": "trouble",
+                "public_silent": "warning",
+            }
+            assert "LIVSTECKEN" in found["secret"]["text"]
+            assert taken in found["web_taken"]["text"]
+
+
+def test_a_page_that_has_moved_or_may_not_be_read_is_said(town: Town, tmp_path: Path) -> None:
+    def serve(asked: Asked) -> Served:
+        if asked.path == "/robots.txt":
+            return Served(
+                b"User-agent: *\nDisallow: /stangd", headers=[("Content-Type", "text/plain")]
+            )
+        if asked.path == "/p":
+            return Served(b"", 301, headers=[("Location", "/ny")])
+        return Served(FIRST.html)
+
+    with Site(serve) as site:
+        home = home_at(
+            tmp_path, page("flyttad", site.url("/p")), page("stangd", site.url("/stangd"))
+        )
+        found = all_of(home)
+    assert (found["page_moved"]["subject"], found["page_moved"]["level"]) == ("flyttad", "warning")
+    assert "/ny" in found["page_moved"]["text"]
+    assert (found["robots"]["subject"], found["robots"]["level"]) == ("stangd", "trouble")
+
+
+def test_one_site_whose_clock_is_wrong_is_that_site_s_trouble(town: Town, tmp_path: Path) -> None:
+    town.hours_off = 3
+    with Town() as right:
+        home = home_at(tmp_path, page("granvik", town.url("/p")), page("hamnen", right.url("/p")))
+        assert "clock_off" not in all_of(home)
+
+
+def test_an_answer_from_a_cache_is_as_old_as_it_says(town: Town, tmp_path: Path) -> None:
+    made = format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)
+    headers = [HTML, ("Date", made), ("Age", "3600")]
+    with Site(lambda asked: Served(FIRST.html, headers=headers)) as cached:
+        assert "clock_off" not in all_of(home_at(tmp_path, page("granvik", cached.url("/p"))))
+
+
+def changed(home: Home, *statements: str) -> None:
+    conn = sqlite3.connect(home.store)
+    for statement in statements:
+        conn.execute(statement)
+    conn.commit()
+    conn.close()
+
+
+def test_a_store_of_another_version_is_told_and_left_as_it_is(town: Town, tmp_path: Path) -> None:
+    home = home_at(tmp_path, page("granvik", town.url("/p")))
+    home.run("check")
+    changed(home, "UPDATE alembic_version SET version_num = '9999'")
+    found = all_of(home)["store"]
+    assert "nyare" in found["text"]
+    assert "restore" in found["mend"]
+    database = open_database(f"sqlite:///{tmp_path / 'gammal.db'}")
+    with database.write() as conn:
+        migrate_to(conn, "0001")
+    database.close()
+    home.write(home.config + table("[database]", url="sqlite:///gammal.db"))
+    assert "uppgraderad" in all_of(home)["store"]["text"]
+    assert sorted(file.name for file in tmp_path.glob("gammal.db.*")) == [], "no copy, no migration"
+
+
+def test_a_damaged_file_is_found(town: Town, tmp_path: Path) -> None:
+    home = home_at(tmp_path, page("granvik", town.url("/p")))
+    home.run("check")
+    changed(home, "PRAGMA wal_checkpoint(TRUNCATE)")
+    conn = sqlite3.connect(home.store)
+    (root,) = conn.execute(
+        "SELECT rootpage FROM sqlite_master WHERE type = 'index' AND tbl_name = 'captures'"
+    ).fetchone()
+    (size,) = conn.execute("PRAGMA page_size").fetchone()
+    conn.close()
+    with home.store.open("r+b") as file:
+        file.seek((root - 1) * size + 8)
+        file.write(b"\xff" * 16)
+    found = all_of(home)["store"]
+    assert "skadad" in found["text"]
+
+
+def test_a_clock_that_has_jumped_or_is_behind_what_is_kept_is_told(
+    town: Town, tmp_path: Path
+) -> None:
+    home = home_at(tmp_path, page("granvik", town.url("/p")))
+    home.run("check")
+    day = 86_400_000_000
+    changed(home, f"UPDATE captures SET at = at + {day}")
+    town.html = SECOND.html
+    home.run("check")  # at an earlier time than the look before: that is on record
+    assert levels(all_of(home))["clock_behind"] == "trouble"
+    changed(home, f"UPDATE captures SET at = at - {2 * day}")
+    found = all_of(home)
+    assert "clock_behind" not in found
+    assert (found["clock_jumped"]["level"], found["clock_jumped"]["times"]) == ("warning", 1)
+
+
+def test_a_disk_that_is_almost_full_is_told(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = home_at(tmp_path, page("granvik", town.url("/p")))
+    for free, code in ((99_000_000, "disk_full"), (999_000_000, "disk_low"), (2 * 10**9, None)):
+        room = SimpleNamespace(total=10**10, used=0, free=free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, room=room: room)
+        found = {one for one in all_of(home) if one.startswith("disk")}
+        assert found == ({code} if code else set())
+
+
+def test_copies_that_are_late_or_have_no_place_are_told(town: Town, tmp_path: Path) -> None:
+    watched = page("granvik", town.url("/p"))
+    home = home_at(tmp_path, watched)
+    at = datetime.now(UTC)
+    for days, code in ((3, "backup_late"), (1, None)):
+        (tmp_path / "kopior" / f"visionsvakt-{at - timedelta(days=days):%Y%m%dT%H%M%SZ}.db").touch()
+        assert {one for one in all_of(home) if "backup" in one} == ({code} if code else set())
+    found = levels(all_of(home_at(tmp_path, watched, table("[backup]", folder="/proc"))))
+    assert found["backup_readonly"] == "trouble"
+    found = levels(all_of(home_at(tmp_path, watched, table("[backup]", folder=""))))
+    assert found["no_backup"] == "warning"
+    there = table("[database]", url="sqlite:////proc/visionsvakt.db")
+    assert levels(all_of(home_at(tmp_path, watched, there)))["folder_readonly"] == "trouble"
+
+
+def test_a_key_that_is_too_short_is_told(town: Town, hook: Hook, tmp_path: Path) -> None:
+    home = home_at(tmp_path, page("granvik", town.url("/p")), by_hook(hook.url("/hook")))
+    home.environment["HOOK_SECRET"] = "whsec_c3lsdGJ1cms="
+    found = all_of(home)["weak_key"]
+    assert (found["variable"], found["size"], found["level"]) == ("HOOK_SECRET", 8, "warning")
+
+
+def test_a_chain_that_is_broken_is_told(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fictional, "ADDRESS", "/en sida som inte finns")
+    found = all_of(home_at(tmp_path, page("granvik", town.url("/p"))))["canary"]
+    assert found["level"] == "trouble"
+    assert "Självprovet" in found["text"]
+
+
+def test_no_page_to_watch_is_told(tmp_path: Path) -> None:
+    assert levels(all_of(home_at(tmp_path)))["no_pages"] == "warning"
+
+
+def on_a_screen(home: Home, columns: int = 80, lines: int = 24) -> list[str]:
+    """What `doctor` shows at a terminal of that size."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    mine = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+    with subprocess.Popen(
+        [PROGRAM, "doctor"], cwd=home.folder, env=mine | home.environment, stdout=theirs
+    ):
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: the program has ended
+            while part := os.read(ours, 65536):
+                shown += part
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n").splitlines()
+
+
+def test_at_a_terminal_it_all_fits_on_one_screen(
+    town: Town, post: MailHost, hook: Hook, tmp_path: Path
+) -> None:
+    watched = [page(f"sida{number}", town.url(f"/{number}")) for number in range(9)]
+    told = by_mail(), by_hook(hook.url("/hook"), about="operation"), OPERATORS, mail(post.port)
+    home = home_at(tmp_path, *watched, *told)
+    (tmp_path / "kopior" / f"visionsvakt-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db").touch()
+    home.run("check")
+    lines = on_a_screen(home)
+    assert lines[-1] == "Allt är som det ska."
+    assert len(lines) < 24
+    assert max(map(len, lines)) <= 80
+    assert any("9 sidor läses som de ska" in line for line in lines), lines
+    assert any("6 insatser" in line for line in on_a_screen(home, 120, 60)), "where there is room"
+
+
+def test_pages_with_which_the_same_is_wrong_are_one_line(town: Town, tmp_path: Path) -> None:
+    gone = [page(name, f"http://127.0.0.1:9/{name}") for name in ("bad", "skolor", "torg")]
+    home = home_at(tmp_path, *gone, page("granvik", town.url("/p")))
+    done = home.run("doctor")
+    (line,) = [one for one in done.out.splitlines() if "127.0.0.1:9" in one]
+    assert line.startswith("FEL")
+    assert "3 sidor" in line
+    assert "bad, skolor, torg: " in line
+    assert done.out.splitlines()[-1].startswith("3 fel")
+    home = home_at(tmp_path, *(page(f"p{n}", town.url(f"/{n}")) for n in range(13)))
+    assert "13 sidor läses som de ska" in home.run("doctor").out

@@ -142,3 +142,27 @@ def test_an_english_operator_reads_no_swedish(cause: str) -> None:
     said = (mail.subject + mail.text).replace("Åsa", "")
     assert not set("åäöÅÄÖ") & set(said)
     assert ENGLISH.mend(cause, "") in " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    "subject", ["konfigurationen", "självprovet", "säkerhetskopian", "e-post", "krok"]
+)
+def test_what_an_incident_concerns_is_named_in_the_reader_s_language(subject: str) -> None:
+    to = Subscription("drift", "email", "operation", ("a@granvik.example",), language="en")
+    payload = {
+        "what": "opened",
+        "incident": "x-1",
+        "subject": subject,
+        "cause": "bug",
+        "count": 1,
+        "text": "it failed",
+        "mend": mend_of("bug"),
+        "first_at": "2026-11-23T07:00:00Z",
+        "ended_at": None,
+    }
+    said = letter(
+        view_of(Message("m-1", to.id, "incident", START, payload), to, Letterhead(STOCKHOLM))
+    ).text
+    names = {"konfigurationen": "the configuration", "självprovet": "the self-test"}
+    names |= {"säkerhetskopian": "the backup", "e-post": "mail"}
+    assert f"Concerns: {names.get(subject, subject)}\n" in said

@@ -152,6 +152,21 @@ def _text(node: ast.expr) -> str:
     return ""
 
 
+@pytest.mark.parametrize(
+    ("said", "english"),
+    [
+        ("livstecknet kom inte fram: svarade 500", "the sign of life did not arrive: answered 500"),
+        ("process 4711 har tagit över; stannar", "process 4711 has taken over; stopping"),
+        (
+            "granvik: https://a.example/p hann inte hämtas innan programmet slutade",
+            "granvik: https://a.example/p could not be fetched before the program ended",
+        ),
+    ],
+)
+def test_what_a_worker_s_log_says_of_trouble_has_its_english(said: str, english: str) -> None:
+    assert in_language(said, "en") == english
+
+
 def test_every_error_that_is_raised_has_its_english() -> None:
     left = {where: in_language(text, "en") for where, text in phrases()}
     assert len(left) > 100

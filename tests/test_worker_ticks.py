@@ -289,7 +289,7 @@ def test_copies_go_where_the_configuration_that_was_read_again_says(
         assert [file.name for file in copies.iterdir()] == ["visionsvakt-20261123T070005Z.db"]
 
 
-def test_a_configuration_that_was_refused_is_forgiven_by_a_start_with_a_right_one(
+def test_a_configuration_that_was_refused_is_over_when_a_right_one_is_read_or_started_with(
     site: Granvik, tmp_path: Path
 ) -> None:
     from notifications import incidents
@@ -300,6 +300,14 @@ def test_a_configuration_that_was_refused_is_forgiven_by_a_start_with_a_right_on
 
     with shift(tmp_path, page("granvik", site.url("/p"))) as work:
         work.tick()
+        work.configure(page("granvik", site.url("/p"), evry="1s"))
+        work.worker.reload()
+        work.tick(seconds=5)
+        assert open_now(work) == ["configuration"]
+        work.configure(page("granvik", site.url("/p")))
+        work.worker.reload()
+        work.tick(seconds=5)
+        assert open_now(work) == []
         work.configure(page("granvik", site.url("/p"), evry="1s"))
         work.worker.reload()
         work.tick(seconds=5)

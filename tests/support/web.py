@@ -28,7 +28,8 @@ HTML = ("Content-Type", "text/html; charset=utf-8")
 class Authority:
     """A certificate authority of our own. `pem_file` is what goes into `ca_file`."""
 
-    def __init__(self, name: str = "Granviks prov-CA") -> None:
+    def __init__(self, name: str = "Granviks prov-CA", days: float = 2) -> None:
+        """`days`: for so many it holds; fewer than 0, and it has ended already."""
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec
@@ -45,8 +46,8 @@ class Authority:
             .issuer_name(self._name)
             .public_key(self._key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=2))
+            .not_valid_before(now - timedelta(days=9))
+            .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False

@@ -34,6 +34,7 @@ def live(seed: int, days: int, keep: bool = False) -> tuple[Verdict, Life]:
     """One seed's year, lived and judged. The folder of a wrong one stays."""
     place = _FAST if _FAST.is_dir() and os.access(_FAST, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix=f"year-{seed}-", dir=place))
+    gc.collect()  # of the year before
     gc.set_threshold(_GARBAGE_AFTER)
     life = Life(make_plan(seed, days), folder)
     try:

@@ -14,6 +14,8 @@ BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 SHELL  := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The tests start the program some hundred times: compiled once, as an installed one is.
+unexport PYTHONDONTWRITEBYTECODE
 
 SHIPPED := $(VENV)/.shipped
 DEV     := $(VENV)/.dev

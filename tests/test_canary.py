@@ -4,6 +4,8 @@ does not come out as it should, operators hear of it once, with the mend."""
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -110,3 +112,25 @@ def test_a_bug_on_the_way_is_an_incident_too(
         (incident,) = incidents.open_incidents(conn)
     assert (incident.subject, incident.cause) == (canary.SUBJECT, "canary")
     assert "TypeError" in incident.text
+
+
+@pytest.mark.parametrize("forgotten", ["plain", "html"])
+def test_a_letter_that_leaves_out_a_change_in_one_of_its_parts_is_said(forgotten: str) -> None:
+    def part(kind: str) -> str:
+        told = [new for _, _, new in town.SECOND_CHANGES]
+        return "\n".join(told[1:] if kind == forgotten else told)
+
+    mail = EmailMessage()
+    mail.set_content(part("plain"))
+    mail.add_alternative(part("html"), subtype="html")
+    with pytest.raises(CanaryError, match=rf"\({forgotten}\).*{town.SECOND_CHANGES[0][2]}"):
+        canary._judge_mail(mail)
+
+
+def test_the_letter_of_the_rehearsal_is_one_of_those_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the letter can't even be made, the canary does not sing."""
+    monkeypatch.setattr(canary, "_POST", replace(canary._POST, sender="ingen adress\n"))
+    with pytest.raises(Exception, match=r"(?i)header|linefeed|address|adress"):
+        rehearse(lambda: START)

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from scheduler import CLOSE_SECONDS, DRAIN_SECONDS
+from scheduler import CLOSE_SECONDS, DRAIN_SECONDS, LEAVE_SECONDS
 
 ROOT = Path(__file__).parents[1]
 ALONE, WITH_POSTGRESQL = "compose.yaml", "compose.postgresql.yaml"
@@ -58,6 +58,7 @@ def test_the_container_is_run_as_the_image_wants_to_be() -> None:
     )
     grace = float(service["stop_grace_period"].removesuffix("s"))
     assert grace > DRAIN_SECONDS + CLOSE_SECONDS + 5
+    assert grace > LEAVE_SECONDS + 5
 
 
 def test_the_database_beside_it_is_the_one_it_asks_for() -> None:

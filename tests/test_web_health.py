@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from monitor.errors import UsageError
+from tests.support.hooks import Hook
 from web.health import serve
+from web.probe import healthy
 from web.server import WebServer
 
 
@@ -44,3 +46,13 @@ def test_it_stops_when_told_and_twice_is_no_harm() -> None:
     server.stop()
     with pytest.raises(httpx.ConnectError):
         get(server, "/healthz")
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:{}", "0.0.0.0:{}", ":{}"])
+def test_the_container_s_probe_asks_where_the_worker_listens(listen: str) -> None:
+    with serve("127.0.0.1", 0, lambda: "kan inte arbeta") as server:
+        there = {"VISIONSVAKT_LISTEN": listen.format(server.address[1])}
+        assert healthy(there), "the process lives"
+    assert not healthy(there)
+    with Hook(503) as other:
+        assert not healthy({"VISIONSVAKT_LISTEN": listen.format(other.port)})

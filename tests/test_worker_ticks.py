@@ -316,6 +316,21 @@ def test_a_configuration_that_was_refused_is_over_when_a_right_one_is_read_or_st
         assert open_now(again) == []
 
 
+def test_a_sign_of_life_whose_address_is_not_there_is_refused_when_read_again(
+    site: Granvik, tmp_path: Path
+) -> None:
+    watched = page("granvik", site.url("/p"))
+    with shift(tmp_path, watched) as work:
+        work.tick()
+        work.configure(watched, table("[worker]", ping_url_env="FINNS_INTE"))
+        work.worker.reload()
+        work.tick(seconds=5)
+        (said,) = work.troubles
+        assert "FINNS_INTE" in said
+        assert "förra konfigurationen gäller" in said
+        assert work.worker.installation.settings.worker.ping_url_env is None
+
+
 def test_one_host_is_asked_for_one_page_at_a_time_and_a_stop_leaves_the_others(
     site: Granvik, tmp_path: Path
 ) -> None:

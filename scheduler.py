@@ -386,6 +386,7 @@ class Worker:
             self._outworn.append((self.world, self._flying()))
             self.installation, self.world = taken.installation, taken.world
             self.post_office = taken.post_office
+            self._delivering = None  # one that hangs on a server of before holds up nobody
         self._upkeep.plan = _backup_plan(settings)
         self._resting.clear()
         self._delivery_rests = None
@@ -437,4 +438,5 @@ class Worker:
     def _flying(self) -> list[Future[None]]:
         beside = (self._delivering, self._keeping, self._pinging)
         others = [one for one in beside if one is not None]
-        return [*self._in_flight.values(), *others]
+        before = [one for _, through in self._outworn for one in through]
+        return [*self._in_flight.values(), *others, *before]

@@ -35,7 +35,7 @@ from monitor.robots import RobotsText
 from monitor.step import State, step
 from notifications.channels import ChannelDown, Letterhead
 from notifications.email import EmailChannel
-from notifications.incidents import MENDS
+from notifications.incidents import MENDS, Incident, open_incidents
 from pipeline import canary
 from pipeline.upkeep import last_copy
 from pipeline.watched import Watched
@@ -44,7 +44,7 @@ from presentation.language import Language
 from settings import PageSettings, Settings, fetch_rules, proxy_of, secret, weak_keys
 from snapshots import derived, facts, holders, watch
 from snapshots.database import Database, open_database
-from snapshots.schema import captures, technical
+from snapshots.schema import captures, deliveries, technical
 from wiring import VERSION, mail_server, now
 
 Level: TypeAlias = Literal["ok", "warning", "trouble"]
@@ -56,6 +56,7 @@ LOW_BYTES: Final = 1_000_000_000
 CA_WARNING: Final = timedelta(days=30)
 REACH_SECONDS: Final = 10.0
 HOSTS_AT_ONCE: Final = 8
+INCIDENTS_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class Examination:
         yield from self._audience()
         yield from self._secrets()
         yield from self._database()
+        yield from self._going_on()
         yield from self._disk()
         yield from self._backups()
         yield self._canary()
@@ -239,6 +241,28 @@ class Examination:
             place=self.database.place.removeprefix("Databasen "),
             worker=self.words.say("doctor.works" if runs else "doctor.rests"),
         )
+
+    def _going_on(self) -> Iterator[Finding]:
+        """What operators were told of and is not over. Pages are looked at below: of theirs only
+        what waits for a person."""
+        if self.database is None:
+            return
+        try:
+            with self.database.read() as conn:
+                found = [one for one in open_incidents(conn) if _is_no_look(one)]
+                dead = conn.scalar(_DEAD) or 0
+        except StoreError:  # said already
+            return
+        for one in found[:INCIDENTS_SHOWN]:
+            at = self.words.time(one.opened_at, self.settings.zone)
+            what = self.words.reason(one.cause, one.text)
+            told = self.said("incident", "warning", "going_on", at=at, what=what)
+            yield replace(told, code=one.cause, mend=self.words.mend(one.cause, one.mend))
+        more = len(found) - INCIDENTS_SHOWN
+        if more > 0:
+            yield self.said("incident", "warning", "more_going_on", by="more", more=more)
+        if dead:
+            yield self.said("deliveries", "warning", "dead_deliveries", by="dead", dead=dead)
 
     def _disk(self) -> Iterator[Finding]:
         file = _sqlite_file(self.settings.database_url)
@@ -475,7 +499,16 @@ class Examination:
         return reading, stepped.reasons if stepped.outcome == "quarantined" else ()
 
 
-# --- small looks at this machine ------------------------------------------------------------------
+# --- small looks at the store and at this machine -------------------------------------------------
+
+
+_DEAD: Final = (
+    sa.select(sa.func.count()).select_from(deliveries).where(deliveries.c.state == "dead")
+)
+
+
+def _is_no_look(one: Incident) -> bool:
+    return not one.subject.startswith("page:") or one.cause == "quarantined"
 
 
 def _sqlite_file(url: str) -> Path | None:

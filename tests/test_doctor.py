@@ -32,6 +32,7 @@ from tests.support.program import (
     HALF_PAGE,
     PROGRAM,
     SECOND,
+    Edition,
     Home,
     by_hook,
     by_mail,
@@ -81,7 +82,7 @@ def hook() -> Iterator[Hook]:
 
 def home_at(folder: Path, *tables: str, **fetch: Any) -> Home:
     backup = folder / "kopior"
-    backup.mkdir(exist_ok=True)
+    backup.mkdir(parents=True, exist_ok=True)
     there = (
         () if any("[backup]" in one for one in tables) else (table("[backup]", folder="kopior"),)
     )
@@ -156,6 +157,19 @@ def test_a_page_is_judged_by_its_past_too(town: Town, tmp_path: Path) -> None:
         code = findings(home).get(("page", "granvik"))
         assert (code == "page_suspect") is wrong, html
     assert home.json("quarantine", "list") == {"captures": []}
+
+
+def test_a_page_that_has_lost_most_is_good_for_a_first_look_only(
+    town: Town, tmp_path: Path
+) -> None:
+    items = [(f"Lekplats {number}", f"Gungor vid park {number}.") for number in range(20)]
+    many, few = Edition(items, FIRST.developing).html, Edition(items[:4], FIRST.developing).html
+    for before, wrong in ((few, False), (many, True)):
+        home = home_at(tmp_path / str(wrong), page("granvik", town.url("/p")), OPERATORS, mail(9))
+        town.html = before
+        home.run("check")
+        town.html = few
+        assert (findings(home).get(("page", "granvik")) == "page_suspect") is wrong
 
 
 def test_a_clock_that_is_wrong_shows_by_the_sites(town: Town, tmp_path: Path) -> None:
@@ -383,6 +397,18 @@ def test_a_damaged_file_is_found(town: Town, tmp_path: Path) -> None:
     assert "skadad" in found["text"]
 
 
+@pytest.mark.slow
+def test_a_store_that_cannot_be_written_is_told_with_its_reason(town: Town, tmp_path: Path) -> None:
+    home = home_at(tmp_path, page("granvik", town.url("/p")))
+    home.run("check")
+    conn = sqlite3.connect(home.store, isolation_level=None)
+    conn.execute("BEGIN IMMEDIATE")
+    try:
+        assert "låst av ett annat program" in all_of(home)["store"]["text"]
+    finally:
+        conn.close()
+
+
 def test_a_clock_that_has_jumped_or_is_behind_what_is_kept_is_told(
     town: Town, tmp_path: Path
 ) -> None:
@@ -439,6 +465,37 @@ def test_a_chain_that_is_broken_is_told(
     found = all_of(home_at(tmp_path, page("granvik", town.url("/p"))))["canary"]
     assert found["level"] == "trouble"
     assert "Självprovet" in found["text"]
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_what_goes_on_is_told_with_its_mend(town: Town, tmp_path: Path, language: str) -> None:
+    refused = "550 5.1.1 No such user"
+    with MailHost(fault=lambda step, to: refused if step == "RCPT" else None) as post:
+        home = home_at(
+            tmp_path,
+            page("granvik", town.url("/p")),
+            page("borta", "http://127.0.0.1:9/"),
+            OPERATORS,
+            mail(post.port),
+            table("[worker]", language=language),
+        )
+        for _ in range(3):
+            home.run("check")
+        town.html = ERROR_PAGE
+        home.run("check")
+        town.html = FIRST.html
+        home.run("deliver")
+        found = home.json("doctor", code=1)["findings"]
+        shown = home.run("doctor").out
+    going_on = {one["code"]: one for one in found if one["part"] == "incident"}
+    assert set(going_on) == {"quarantined", "refused_for_good"}, "a look is tried anew"
+    assert "quarantine list" in going_on["quarantined"]["mend"]
+    assert going_on["refused_for_good"]["level"] == "warning"
+    assert ("sedan " in going_on["quarantined"]["text"]) == (language == "sv")
+    (dead,) = (one for one in found if one["part"] == "deliveries")
+    assert (dead["code"], dead["dead"] > 0) == ("dead_deliveries", True)
+    assert "deliveries retry" in dead["mend"]
+    assert ("gavs upp" in shown) == (language == "sv")
 
 
 def test_no_page_to_watch_is_told(tmp_path: Path) -> None:

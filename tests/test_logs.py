@@ -235,3 +235,43 @@ def test_nothing_that_a_real_run_says_or_keeps_holds_a_secret(tmp_path: Path) ->
     for part in ("syltburk", SECRET[6:], "a1b2c3", "bananskal", "5f3a", "gurkburk"):
         assert part not in said, part
         assert part not in kept, part
+
+
+def test_each_part_of_an_address_that_is_a_secret_is_taken_out_by_itself(tmp_path: Path) -> None:
+    stream = StringIO()
+    path = tmp_path / "visionsvakt.toml"
+    fetch = '[fetch]\nproxy_env = "PROXY"\n[worker]\nping_url_env = "PING"\n'
+    path.write_text(fetch + CONFIGURATION)
+    environment = SECRETS | {
+        "PROXY": "http://vakt:gurkburk-11@proxy.granvik.example:3128",
+        "PING": "https://ping.granvik.example/5f3a-9c",
+        "VISIONSVAKT_DATABASE_URL": "postgresql+psycopg://vakt:morotskaka@db.granvik.example/vakt",
+    }
+    settings = load(path, environment)
+    log = open_log(settings, lambda: NOW, stream=stream, environment=environment)
+    for said in (
+        "svarade 500 på ?sig=hemligt",
+        "svarade 500 på flow/a1b2c3/nu",
+        "proxyn nekade vakt:gurkburk-11",
+        "ping.granvik.example/5f3a-9c svarade inte",
+        "password authentication failed: morotskaka",
+    ):
+        log.trouble(said)
+    text = stream.getvalue()
+    for part in ("hemligt", "a1b2c3", "gurkburk", "5f3a", "morotskaka"):
+        assert part not in text, part
+    assert "ping.granvik.example" in text, "where it went may be known"
+
+
+def test_what_was_a_secret_before_the_configuration_was_read_again_stays_one(
+    tmp_path: Path,
+) -> None:
+    stream = StringIO()
+    log = opened(tmp_path, stream)
+    path = tmp_path / "visionsvakt.toml"
+    path.write_text('[worker]\nlanguage = "en"\nping_url_env = "PING"\n')
+    log.environment = {"PING": "https://ping.granvik.example/5f3a-9c"}
+    log.configure(load(path, {}))
+    log.trouble("syltburk 47 och 5f3a-9c. Den förra konfigurationen gäller än.")
+    (line,) = said(stream)
+    assert line["text"] == "$PASSWORD och $PING. The former configuration still holds."

@@ -1,4 +1,4 @@
-"""The systemd unit, the script beside it and the handbook that installs both agree with each other."""
+"""The systemd unit, the script beside it and the handbook that installs both agree."""
 
 from __future__ import annotations
 

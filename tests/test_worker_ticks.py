@@ -20,8 +20,9 @@ from settings import load
 from snapshots import watch
 from snapshots.holders import this_holder
 from snapshots.schema import hosts, pages
-from tests.support.hooks import Hook
-from tests.support.program import FIRST, config, page, table, until
+from tests.support.hooks import SECRET, Hook
+from tests.support.mail import MailHost, Silence
+from tests.support.program import FIRST, SECOND, by_hook, by_mail, config, mail, page, table, until
 from tests.support.web import Asked, Served, Site
 from wiring import install, look_out, open_post_office
 
@@ -273,6 +274,30 @@ def test_a_look_under_way_ends_as_it_began_when_the_configuration_is_read_again(
         assert sorted(work.said) == ["granvik first", "granvik unchanged", "ny first"]
         with pytest.raises(FetchError):  # nothing goes through that door any more
             before.ping(site.url("/p"), 5)
+
+
+def test_a_delivery_that_hangs_holds_up_nobody_whom_another_configuration_names(
+    site: Granvik, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK_SECRET", SECRET)
+    watched = page("granvik", site.url("/p"))
+    with (
+        MailHost(fault=lambda step, to: Silence if step == "MAIL" else None) as mute,
+        Hook() as hook,
+        shift(tmp_path, watched, by_mail(about="operation"), mail(mute.port)) as work,
+    ):
+        work.worker.tick()
+        mute.wait_for_step("MAIL")
+        until(lambda: work.said == ["granvik first"])
+        work.configure(watched, by_hook(hook.url("/hook")))
+        work.worker.reload()
+        work.now += TICK
+        work.worker.tick()
+        site.html = SECOND.html
+        work.now += timedelta(hours=1)
+        work.worker.tick()
+        until(lambda: bool(hook.log))
+        assert not work.worker.is_idle, "the other still hangs"
 
 
 def test_copies_go_where_the_configuration_that_was_read_again_says(

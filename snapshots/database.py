@@ -152,10 +152,13 @@ def open_database(url: str, *, migrate: bool = True) -> Database:
     """
     try:
         address = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
+        if "@" in (address.host or ""):
+            raise ValueError("a part of the password")
+    except (sa.exc.ArgumentError, ValueError):  # it quotes what it read, perhaps the password
         raise ConfigurationError(
-            f"database.url: «{url}» är ingen databasadress; skriv t.ex. sqlite:///visionsvakt.db"
-        ) from error
+            "database.url: går inte att tolka; skriv postgresql+psycopg://användare@värd:5432/namn,"
+            " och i ett lösenord %40 för @, %3A för :, %2F för /"
+        ) from None
     if address.get_backend_name() not in ("sqlite", "postgresql"):
         raise ConfigurationError(
             f"database.url: «{address.get_backend_name()}» stöds inte;"
@@ -363,7 +366,8 @@ def _place(address: sa.URL) -> str:
     file = _file_of(address)
     if file is not None:
         return f"Databasen {file}"
-    return f"Databasen {address.render_as_string(hide_password=True)}"
+    shown = address.difference_update_query(["password", "sslpassword"])  # libpq takes them there
+    return f"Databasen {shown.render_as_string(hide_password=True)}"
 
 
 @contextmanager

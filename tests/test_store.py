@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -477,8 +478,19 @@ def test_a_store_made_by_a_newer_version_is_refused(store_url: str) -> None:
 
 
 def test_a_postgresql_that_is_not_there_is_named_without_the_password() -> None:
-    with pytest.raises(StoreError, match="svarar inte") as caught:
-        open_database("postgresql+psycopg://u:hemligt@/x?host=/nonexistent")
+    for address in ("u:hemligt@/x?host=/nonexistent", "u@/x?host=/nonexistent&password=hemligt"):
+        with pytest.raises(StoreError, match=r"nonexistent.* svarar inte") as caught:
+            open_database(f"postgresql+psycopg://{address}")
+        assert "hemligt" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["u:p@hemligt@host/db", "u:hem@ligt:99x@host/db", "u:hemligt@host:port/db"]
+)
+def test_an_address_whose_password_breaks_it_is_one_line_without_it(address: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"database\.url: .*%40") as caught:
+        open_database(f"postgresql+psycopg://{address}")
+    assert not {"hem", "ligt", "99x"} & set(re.findall(r"\w+", str(caught.value)))
     assert "hemligt" not in str(caught.value)
 
 

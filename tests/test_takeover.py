@@ -69,6 +69,18 @@ def test_another_machine_waits_until_the_lease_of_a_killed_one_has_run_out(
     assert home.json("coverage", "granvik")["looks"] > looks
 
 
+def test_a_second_container_on_the_same_machine_is_refused_while_the_first_lives(
+    home: Home,
+) -> None:
+    with home.started("run", within=container("forsta")) as first:
+        first.line(WORKS)
+        with home.started("run", within=container("andra")) as second:
+            assert "på annat håll" in second.line("redan igång", LEASE_SECONDS)
+            assert second.wait() == 2
+            assert not any(WORKS in line for line in second.err)
+        first.lines(WORKS, len([one for one in first.err if WORKS in one]) + 1)
+
+
 def test_a_worker_that_lives_elsewhere_is_left_alone(home: Home, tmp_path: Path) -> None:
     boot = tmp_path / "boot_id"
     boot.write_text("0f0f0f0f-0000-4000-8000-000000000000\n")

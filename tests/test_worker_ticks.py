@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -354,6 +355,19 @@ def test_a_sign_of_life_whose_address_is_not_there_is_refused_when_read_again(
         assert "FINNS_INTE" in said
         assert "förra konfigurationen gäller" in said
         assert work.worker.installation.settings.worker.ping_url_env is None
+
+
+def test_a_page_that_fails_is_asked_ever_more_seldom_until_its_timetable(tmp_path: Path) -> None:
+    with shift(tmp_path, page("borta", "http://127.0.0.1:9/", every="1d")) as work:
+        asked: list[datetime] = []
+        while work.now < START + timedelta(hours=3):
+            before = len(work.said)
+            work.tick(minutes=2)
+            asked += [work.now] * (len(work.said) - before)
+    pauses = [(later - one) / timedelta(minutes=1) for one, later in pairwise(asked)]
+    assert set(work.said) == {"borta failed"}
+    assert all(one <= later for one, later in pairwise(pauses)), pauses
+    assert 5 <= len(asked) <= 9, pauses  # 1, 2, 4, 8, 16, 32 minutes and some, and then a day
 
 
 def test_one_host_is_asked_for_one_page_at_a_time_and_a_stop_leaves_the_others(

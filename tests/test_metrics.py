@@ -13,6 +13,7 @@ import pytest
 
 from notifications import incidents
 from notifications.incidents import Trouble
+from snapshots import watch as pages
 from snapshots.database import Database, open_database
 from tests.support.editions import ERROR_PAGE
 from tests.support.histories import Style, make_history
@@ -100,6 +101,55 @@ def test_nothing_in_it_is_an_address(sqlite_store: Database) -> None:
     text = of(watch).page().decode()
     assert "granvik" not in text
     assert "@" not in text
+
+
+def test_a_page_that_is_late_and_fails_shows_it_and_one_never_read_by_its_age(
+    sqlite_store: Database,
+) -> None:
+    watch = Watch(sqlite_store, ids=("omsorg", "trygg"))
+    added = watch.now
+    watch.look("omsorg", ITEMS)
+    with sqlite_store.write() as conn:
+        pages.schedule_next(conn, watch.pages["omsorg"].key, watch.now + HOUR, 7)
+        pages.schedule_next(conn, watch.pages["trygg"].key, watch.now + 4 * HOUR, 0)
+    watch.now += 3 * HOUR
+    found = figures(of(watch))
+    assert found['visionsvakt_page_failures{page="omsorg"}'] == 7
+    assert found['visionsvakt_page_failures{page="trygg"}'] == 0
+    assert found['visionsvakt_page_overdue_seconds{page="omsorg"}'] == 2 * 3600
+    assert found['visionsvakt_page_overdue_seconds{page="trygg"}'] == 0
+    ages = {
+        name: found[f'visionsvakt_page_last_good_look_age_seconds{{page="{name}"}}']
+        for name in watch.ids
+    }
+    assert ages == {"omsorg": 3 * 3600, "trygg": (watch.now - added).total_seconds()}
+
+
+def test_how_long_the_oldest_delivery_waits_is_told(sqlite_store: Database) -> None:
+    watch = Watch(sqlite_store)
+    watch.look("omsorg", ITEMS)
+    watch.look("omsorg", ITEMS[1:])
+    assert figures(of(watch))["visionsvakt_oldest_delivery_seconds"] == 0
+    assert watch.send() == 1
+    watch.now += 5 * HOUR
+    found = figures(of(watch))
+    assert found["visionsvakt_oldest_delivery_seconds"] == 5 * 3600
+    assert found['visionsvakt_deliveries{state="waiting"}'] == 1
+
+
+def test_the_newest_copy_is_as_old_as_it_is_and_none_where_none_are_made(
+    sqlite_store: Database, tmp_path: Path
+) -> None:
+    watch, folder = Watch(sqlite_store), tmp_path / "kopior"
+    folder.mkdir()
+    metrics = Metrics(Watched(sqlite_store, lambda: watch.now, backups=lambda: folder))
+    name = "visionsvakt_backup_age_seconds"
+    assert name not in figures(metrics)
+    for hours in (50, 2):
+        made = watch.now - hours * HOUR
+        (folder / f"visionsvakt-{made:%Y%m%dT%H%M%SZ}.db").touch()
+    assert figures(metrics)[name] == 2 * 3600
+    assert name not in figures(of(watch))
 
 
 def test_it_is_served_beside_the_health_addresses(sqlite_store: Database) -> None:

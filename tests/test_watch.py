@@ -206,6 +206,28 @@ def test_retry_after_and_crawl_delay_hold_the_host(store: Database) -> None:
         assert clock() - ended >= 7 * SECOND
 
 
+def test_what_a_clock_that_was_ahead_planned_is_due_and_its_host_may_be_asked(
+    store: Database,
+) -> None:
+    ahead = NOW + timedelta(days=300)
+    elsewhere = replace(watched("c"), url="https://bjorkvik.example/c")
+    with store.write() as conn:
+        watch.sync_pages(conn, [watched("a"), watched("b"), elsewhere], NOW)
+        watch.schedule_next(conn, "a", ahead, 0)
+        watch.schedule_next(conn, "b", NOW + timedelta(minutes=50), 0)
+        watch.schedule_next(conn, "c", NOW + timedelta(days=2), 3)  # its site asked for that
+        watch.hold_host(conn, "granvik.example", ahead)
+        watch.hold_host(conn, "bjorkvik.example", NOW + timedelta(days=2))
+        watch.bring_forward(conn, dict.fromkeys("abc", NOW + timedelta(hours=1)), NOW)
+        assert [page.id for page in watch.due(conn, NOW, 9)] == ["a"]
+    clock = Clock()
+    gate = HostGate(store, 1.0, "me", clock, clock.sleep)
+    with gate.turn("granvik.example"):
+        assert clock() == NOW
+    with pytest.raises(TryLater), gate.turn("bjorkvik.example"):
+        pass
+
+
 def test_a_host_that_asks_for_hours_is_not_waited_for(store: Database) -> None:
     clock = Clock()
     gate = HostGate(store, 1.0, "me", clock, clock.sleep)

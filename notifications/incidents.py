@@ -253,7 +253,7 @@ MENDS: Final[Mapping[str, str]] = {
     ),
     "bug": "Det här är ett fel i Visionsvakt: skicka texten till den som utvecklar det.",
     "never_arrived": (
-        "Utskicket gick inte fram på tre dygn. Kontrollera adressen, och kör sedan"
+        "Utskicket gick inte fram på fem dygn. Kontrollera adressen, och kör sedan"
         " «visionsvakt deliveries retry»."
     ),
     "refused_for_good": (

@@ -24,8 +24,9 @@ from snapshots.holders import this_holder as this_holder
 from snapshots.schema import Moment, attempts, deliveries, messages, subscribers
 
 LEASE_SECONDS: Final = 60.0
-LONGEST: Final = timedelta(days=3)
-"""From the first try on; a delivery whose next failure comes later than this is dead."""
+LONGEST: Final = timedelta(days=5)
+"""From the first try on; a delivery whose next failure comes later than this is dead. Mail servers
+give up after «at least 4-5 days» (RFC 5321, 4.5.4.1): that is longer than Easter."""
 PAUSES_SECONDS: Final = (40.0, 90.0, 240.0, 600.0, 1200.0, 2400.0, 3600.0)
 """Between tries; the last one goes on. Each is spread by `JITTER` both ways."""
 JITTER: Final = 0.25

@@ -406,7 +406,7 @@ deliveries = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
-    sa.Column("trying_since", Moment, comment="the first try; dead three days after it"),
+    sa.Column("trying_since", Moment, comment="the first try; dead outbox.LONGEST after it"),
     sa.Column("next_attempt", Moment),
     sa.Column("lease_until", Moment),
     sa.Column("lease_by", sa.Text),

@@ -260,14 +260,14 @@ def test_retry_after_is_honoured_but_not_for_ever() -> None:
     assert pause(1, Trouble("x", retry_after_seconds=1e9), lambda: 0.5) == DAY
 
 
-def test_a_delivery_is_dead_only_after_three_days(sqlite_store: Database, door: Fetcher) -> None:
+def test_a_delivery_is_dead_only_after_five_days(sqlite_store: Database, door: Fetcher) -> None:
     with Hook(500) as hook:
         town = Town(sqlite_store, [by_hook(hook.url())], poster=door)
         town.tell(change(None, PLANNED))
         dead = 0
         while not dead:
             dead = town.later(hours=2).dead
-            assert town.now < START + 4 * DAY
+            assert town.now < START + 6 * DAY
         assert town.now - START > LONGEST
         (row,) = town.deliveries
         assert (row["state"], row["next_attempt"]) == ("dead", None)
@@ -281,7 +281,7 @@ def test_retry_makes_the_dead_due_again_under_the_same_id(
         town = Town(sqlite_store, [by_hook(hook.url())], poster=door)
         town.tell(change(None, PLANNED))
         town.deliver()
-        assert town.later(days=4).dead == 1
+        assert town.later(days=6).dead == 1
         (dead,) = town.deliveries
         assert town.retry(dead["id"]) == 1
         assert town.deliveries[0]["state"] == "waiting"

@@ -205,7 +205,7 @@ def upgrade() -> None:
             "trying_since",
             sa.BigInteger(),
             nullable=True,
-            comment="the first try; dead three days after it",
+            comment="the first try; dead outbox.LONGEST after it",
         ),
         sa.Column("next_attempt", sa.BigInteger(), nullable=True),
         sa.Column("lease_until", sa.BigInteger(), nullable=True),

@@ -237,7 +237,7 @@ class Examination:
         yield self.said(
             "database",
             "ok",
-            "database_well",
+            "database_well" if self.database.path is not None else "server_well",
             place=self.database.place.removeprefix("Databasen "),
             worker=self.words.say("doctor.works" if runs else "doctor.rests"),
         )

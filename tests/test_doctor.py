@@ -41,6 +41,7 @@ from tests.support.program import (
     page,
     table,
 )
+from tests.support.store import PostgreSQL
 from tests.support.web import HTML, Asked, Authority, Served, Site
 
 OPERATORS = by_mail("drift@granvik.example", id="driften", about="operation")
@@ -378,6 +379,19 @@ def test_a_store_of_another_version_is_told_and_left_as_it_is(town: Town, tmp_pa
     home.write(home.config + table("[database]", url="sqlite:///gammal.db"))
     assert "uppgraderad" in all_of(home)["store"]["text"]
     assert sorted(file.name for file in tmp_path.glob("gammal.db.*")) == [], "no copy, no migration"
+
+
+def test_on_postgresql_it_says_of_no_file_that_it_is_whole(
+    town: Town, postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    home = home_at(tmp_path, page("granvik", town.url("/p")))
+    home.environment["VISIONSVAKT_DATABASE_URL"] = postgresql.create()
+    home.run("check")
+    found = home.json("doctor")["findings"]
+    (text,) = (one["text"] for one in found if one["part"] == "database")
+    assert "går att skriva" in text
+    assert "filen" not in text
+    assert not [one for one in found if one["part"] == "disk"], "it is the server's"
 
 
 def test_a_damaged_file_is_found(town: Town, tmp_path: Path) -> None:

@@ -277,6 +277,37 @@ def test_a_look_under_way_ends_as_it_began_when_the_configuration_is_read_again(
             before.ping(site.url("/p"), 5)
 
 
+def test_deliveries_that_cannot_be_kept_rest_longer_each_time(
+    site: Granvik, tmp_path: Path
+) -> None:
+    readers = by_mail(about="operation"), mail(9)
+    with shift(tmp_path, page("granvik", site.url("/p")), *readers) as work:
+        work.tick()  # nobody takes the welcome: it waits
+        with work.without("messages"):
+            work.tick(seconds=80)
+            assert len(work.troubles) == 1
+            work.tick(seconds=5)
+            assert len(work.troubles) == 1
+            work.tick(seconds=7)
+            assert len(work.troubles) == 2
+            work.tick(seconds=12)
+            assert len(work.troubles) == 2, "and longer each time"
+
+
+def test_whoever_wants_to_know_at_once_does_not_wait_for_the_next_tick(
+    site: Granvik, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hook() as hook:
+        monkeypatch.setenv("HOOK_SECRET", SECRET)
+        watched = page("granvik", site.url("/p")), by_hook(hook.url("/hook"))
+        with shift(tmp_path, *watched) as work:
+            work.tick()
+            work.tick(minutes=59, seconds=50)
+            site.html = SECOND.html
+            work.tick(seconds=15)
+            assert [one["type"] for one in hook.documents] == ["visionsvakt.digest"]
+
+
 def test_a_delivery_that_hangs_holds_up_nobody_whom_another_configuration_names(
     site: Granvik, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -294,6 +294,51 @@ def test_deliveries_that_cannot_be_kept_rest_longer_each_time(
             assert len(work.troubles) == 2, "and longer each time"
 
 
+def test_a_stop_lets_the_delivery_in_hand_end_and_leaves_the_others(
+    site: Granvik, tmp_path: Path
+) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hold(step: str, to: str) -> None:
+        if step == "END":
+            reached.set()
+            go_on.wait(20)
+
+    with MailHost(fault=hold) as post:
+        to = [f"{name}@granvik.example" for name in ("alva", "kim", "lo")]
+        readers = by_mail(*to, about="operation"), mail(post.port)
+        with shift(tmp_path, page("granvik", site.url("/p")), *readers) as work:
+            work.worker.tick()
+            assert reached.wait(10)
+            work.worker.stop()
+            go_on.set()
+            until(lambda: work.worker.is_idle)
+            assert len(post.mails) == 1
+
+
+def test_a_timetable_that_is_read_again_sets_the_pace_of_the_ticks(
+    site: Granvik, tmp_path: Path
+) -> None:
+    with shift(tmp_path, page("granvik", site.url("/p"))) as work:
+        running = threading.Thread(target=work.worker.run)
+        running.start()
+        try:
+            until(lambda: work.said == ["granvik first"])
+            work.configure(page("granvik", site.url("/p"), every="2s"))
+            work.worker.reload()
+            until(lambda: work.worker._job is not None and _pace(work.worker) == 2)
+        finally:
+            work.worker.stop()
+            running.join(20)
+        assert not running.is_alive()
+
+
+def _pace(worker: Worker) -> float:
+    """How often it ticks, in seconds, by the scheduler itself."""
+    assert worker._job is not None
+    return float(worker._job.trigger.interval.total_seconds())
+
+
 def test_whoever_wants_to_know_at_once_does_not_wait_for_the_next_tick(
     site: Granvik, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

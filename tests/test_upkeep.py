@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -166,6 +166,20 @@ def test_the_round_is_made_once_a_day(sqlite_store: Database) -> None:
     kept_up(upkeep, sqlite_store, NOON)
     assert not upkeep.is_due(NOON + timedelta(hours=11, minutes=59))
     assert upkeep.is_due(NOON + timedelta(hours=12))
+
+
+def test_the_round_packs_what_is_old_also_where_the_canary_fails(sqlite_store: Database) -> None:
+    with_looks(sqlite_store, 30, timedelta(hours=12), NOON - timedelta(days=15))
+
+    def croaks(database: Database, clock: Callable[[], datetime]) -> None:
+        raise StoreError("tyst")
+
+    with pytest.raises(StoreError, match="tyst"):
+        kept_up(Upkeep(try_all=croaks), sqlite_store, NOON)
+    with sqlite_store.read() as conn:
+        loose = conn.execute(sa.select(sa.func.count()).select_from(captures)).scalar()
+        packs = conn.execute(sa.select(sa.func.count()).select_from(capture_packs)).scalar()
+    assert (loose, packs) == (1, 1), "but for what is of today"
 
 
 # ---------------------------------------------------------------------------------- a new history

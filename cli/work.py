@@ -108,6 +108,8 @@ def run(
     from settings import require_secrets, weak_keys
     from wiring import now
 
+    early = threading.Event()  # a SIGHUP before there is a worker would end the program
+    signal.signal(signal.SIGHUP, lambda *_: early.set())
     settings = session(context).settings()
     require_secrets(settings)
     log = open_log(settings, now)
@@ -136,6 +138,8 @@ def run(
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         signal.signal(signal.SIGHUP, lambda *_: worker.reload())
+        if early.is_set():
+            worker.reload()
         with worker.employed(), _health(settings, worker, metrics, log.say):
             words = language(settings.worker.language)
             if worker.installation.is_new:

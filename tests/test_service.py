@@ -31,6 +31,7 @@ def test_the_unit_runs_the_worker_and_speaks_to_it_by_the_signals_it_knows() -> 
     assert unit("KillSignal") == "SIGTERM"
     assert DRAIN_SECONDS + CLOSE_SECONDS < LEAVE_SECONDS < 10 <= float(unit("TimeoutStopSec")) - 5
     assert unit("Restart") == "on-failure"
+    assert unit("RestartForceExitStatus") == "SIGHUP"
     assert program == "/opt/visionsvakt/bin/visionsvakt"
     assert file == "/etc/visionsvakt/visionsvakt.toml"
 

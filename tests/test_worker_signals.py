@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,6 +87,31 @@ def test_sighup_takes_pages_timetables_and_subscriptions_without_a_restart(
         assert worker.process.returncode == 0
     listed = {one["id"]: one for one in home.json("deliveries", "list")["deliveries"]}
     assert [listed[one["id"]]["state"] for one in waits] == ["sent"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for handlers")
+def test_sighup_while_it_still_starts_is_heard_and_does_not_end_it(
+    site: Town, tmp_path: Path
+) -> None:
+    home = Home(tmp_path, config(page("granvik", site.url("/p"))))
+    home.run("check")
+    other = sqlite3.connect(home.store, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # its start waits for that
+    with home.started("run") as worker:
+        until(lambda: hears(worker.process.pid, signal.SIGHUP))
+        worker.process.send_signal(signal.SIGHUP)
+        other.execute("ROLLBACK")
+        other.close()
+        worker.line("konfigurationen är läst på nytt")
+        worker.stop()
+        assert worker.process.returncode == 0
+
+
+def hears(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler of its own for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ from monitor.guard import host_key
 from monitor.model import Look, Reading, Reason, Source
 from monitor.robots import RobotsText
 from monitor.step import State, step
+from notifications import outbox
 from notifications.channels import ChannelDown, Letterhead
 from notifications.email import EmailChannel
 from notifications.incidents import MENDS, Incident, open_incidents
@@ -44,7 +45,7 @@ from presentation.language import Language
 from settings import PageSettings, Settings, fetch_rules, proxy_of, secret, weak_keys
 from snapshots import derived, facts, holders, watch
 from snapshots.database import Database, open_database
-from snapshots.schema import captures, deliveries, technical
+from snapshots.schema import captures, technical
 from wiring import VERSION, mail_server, now
 
 Level: TypeAlias = Literal["ok", "warning", "trouble"]
@@ -250,7 +251,7 @@ class Examination:
         try:
             with self.database.read() as conn:
                 found = [one for one in open_incidents(conn) if _is_no_look(one)]
-                dead = conn.scalar(_DEAD) or 0
+                dead = outbox.given_up(conn)
         except StoreError:  # said already
             return
         for one in found[:INCIDENTS_SHOWN]:
@@ -500,11 +501,6 @@ class Examination:
 
 
 # --- small looks at the store and at this machine -------------------------------------------------
-
-
-_DEAD: Final = (
-    sa.select(sa.func.count()).select_from(deliveries).where(deliveries.c.state == "dead")
-)
 
 
 def _is_no_look(one: Incident) -> bool:

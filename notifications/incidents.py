@@ -24,6 +24,8 @@ OPENS_AFTER: Final = 3
 """So many failures in a row are an incident, where whoever notes them says no other number."""
 FIRST_REMINDER: Final = timedelta(days=1)
 NEXT_REMINDERS: Final = timedelta(days=7)
+MAIL: Final = "channel:e-post"
+"""The mail server, whoever is written to."""
 TOLD_ONCE: Final = frozenset({"still", "reads_less"})
 """Causes that are no failure, and may be nothing: nobody is reminded of them."""
 ABOUT_PAGES: Final = frozenset({"page", "stillness", "shrinking"})
@@ -101,6 +103,32 @@ def over(conn: Connection, subject: str, now: datetime) -> bool:
     return True
 
 
+def about_channel(channel: str, subscription: str) -> str:
+    """The subject of trouble with a way to a receiver."""
+    return MAIL if channel == "email" else f"channel:{subscription}"
+
+
+def about_address(address: str, subscription: str) -> str:
+    """The subject of trouble with one receiver."""
+    return f"address:{address} ({subscription})"
+
+
+def about_digest(subscription: str) -> str:
+    """The subject of trouble with what is to be sent."""
+    return f"digest:{subscription}"
+
+
+OF_SUBSCRIPTIONS: Final = ("channel", "address", "digest")
+"""Kinds of subjects that are there as long as a subscription is."""
+
+
+def over_where_gone(conn: Connection, there: Collection[str], now: datetime) -> None:
+    """What stands in no subscription any more troubles nobody: `there` are the subjects that do."""
+    for subject in conn.execute(_SUBJECTS).scalars().all():
+        if subject.partition(":")[0] in OF_SUBSCRIPTIONS and subject not in there:
+            over(conn, subject, now)
+
+
 def open_incidents(conn: Connection) -> tuple[Incident, ...]:
     """Those that are going on, oldest first."""
     return tuple(map(_incident, conn.execute(_OPEN)))
@@ -165,6 +193,7 @@ def subject_name(subject: str, pages: Mapping[str, str]) -> str:
 _GOING_ON: Final = sa.select(incidents).where(
     incidents.c.subject == sa.bindparam("subject"), incidents.c.ended_at.is_(None)
 )
+_SUBJECTS: Final = sa.select(incidents.c.subject).where(incidents.c.ended_at.is_(None))
 _NEW: Final = incidents.insert()
 _THIS: Final = incidents.update().where(incidents.c.id == sa.bindparam("this"))
 _GOING_ON_LOCKED: Final = _GOING_ON.with_for_update()

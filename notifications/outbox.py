@@ -110,6 +110,16 @@ _HURRY: Final = (
 _DUE_OF_THESE: Final = sa.select(_TABLE.id).where(*_IS_DUE, _OF_THESE)
 _ANY_LEASED: Final = sa.select(_TABLE.id).where(_TABLE.lease_until.is_not(None)).limit(1)
 _HOW_MANY_WAIT: Final = sa.select(sa.func.count()).select_from(deliveries).where(_WAITING)
+_IS_STILL_THERE: Final = sa.exists().where(
+    subscribers.c.subscription == _TABLE.subscription,
+    subscribers.c.address == _TABLE.address,
+    sa.or_(subscribers.c.ended_at.is_(None), subscribers.c.ended_why == ENDED_BY_RECEIVER),
+).correlate(deliveries)
+_HOW_MANY_GIVEN_UP: Final = (
+    sa.select(sa.func.count())
+    .select_from(deliveries)
+    .where(_TABLE.state == "dead", _IS_STILL_THERE)
+)
 _ATTEMPT: Final = attempts.insert()
 
 
@@ -219,13 +229,19 @@ def leased(conn: Connection) -> bool:
     return conn.execute(_ANY_LEASED).first() is not None
 
 
+def given_up(conn: Connection) -> int:
+    """How many deliveries are dead whose receiver is still there: `retry` would send them."""
+    return conn.scalar(_HOW_MANY_GIVEN_UP) or 0
+
+
 def waiting(conn: Connection) -> int:
     """How many deliveries wait, for now or for later."""
     return conn.scalar(_HOW_MANY_WAIT) or 0
 
 
 def retry(conn: Connection, ids: Collection[str] | None, now: datetime) -> int:
-    """Make waiting and dead deliveries due, same id; None: all of them. Returns how many.
+    """Make waiting and dead deliveries due, same id; None: all whose receiver is still there.
+    Returns how many.
 
     Lifts what a receiver ended (410). UsageError for an id that is none.
     """
@@ -235,9 +251,7 @@ def retry(conn: Connection, ids: Collection[str] | None, now: datetime) -> int:
         for delivery in ids:
             if delivery not in found:
                 raise UsageError(f"{delivery}: inget sådant utskick. Se «deliveries list».")
-    chosen = [table.state != "sent"]
-    if ids is not None:
-        chosen.append(table.id.in_(ids))
+    chosen = [table.state != "sent", _IS_STILL_THERE if ids is None else table.id.in_(ids)]
     lifted = sa.select(table.subscription).where(*chosen)
     conn.execute(
         subscribers.update()

@@ -374,13 +374,10 @@ def _incidents(desk: _Desk, subscription: Subscription, since: datetime) -> Iter
         payload = incidents.payload_of(several, names)
         subjects = [_name_in(one.incident.subject) for one in several]
         payload["pages"] = [_page(pages[name]) for name in subjects if name in pages]
-        if several[0].incident.subject == MAIL and subscription.channel != "email":
+        if several[0].incident.subject == incidents.MAIL and subscription.channel != "email":
             payload["instead"] = True
         key = tuple(part for one in several for part in one.key)
         yield Announcement(subscription, "incident", payload, key)
-
-
-MAIL: Final = "channel:e-post"
 
 
 def _name_in(subject: str) -> str:

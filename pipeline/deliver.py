@@ -37,7 +37,7 @@ from notifications.email import EmailChannel, MailServer
 from notifications.outbox import Trouble
 from notifications.subscriptions import CHAT, Subscription
 from notifications.webhook import Endpoint, WebhookChannel
-from pipeline.announce import MAIL, Announcement, announce, charts, plan
+from pipeline.announce import Announcement, announce, charts, plan
 from pipeline.form import Charts, form, form_message, pending, ripe
 from snapshots.database import Database
 from snapshots.holders import this_holder
@@ -358,18 +358,18 @@ def _note_trouble(
         subject, cause = _address_subject(row), "never_arrived"
     else:
         return
-    what = str(error) if subject == MAIL else f"{row['subscription']}: {error}"
+    what = str(error) if subject == incidents.MAIL else f"{row['subscription']}: {error}"
     trouble = incidents.Trouble(cause, what, incidents.mend_of(cause))
     after = incidents.OPENS_AFTER if isinstance(error, ChannelDown) else 1
     incidents.note(conn, subject, trouble, now, after=after)
 
 
 def _channel_subject(row: outbox.Claimed) -> str:
-    return MAIL if row["channel"] == "email" else f"channel:{row['subscription']}"
+    return incidents.about_channel(row["channel"], row["subscription"])
 
 
 def _address_subject(row: outbox.Claimed) -> str:
-    return f"address:{row['address']} ({row['subscription']})"
+    return incidents.about_address(row["address"], row["subscription"])
 
 
 def _unknown(database: Database, delivery: str, now: datetime, office: PostOffice) -> int:

@@ -91,9 +91,9 @@ def form(
         except Exception as bug:  # of ours: it must hold up no other subscription
             text = f"{subscription.id}: {type(bug).__name__}: {one_line(str(bug))}"
             trouble = incidents.Trouble("bug", text, incidents.mend_of("bug"))
-            incidents.note(conn, f"digest:{subscription.id}", trouble, now, after=1)
+            incidents.note(conn, incidents.about_digest(subscription.id), trouble, now, after=1)
         else:
-            incidents.over(conn, f"digest:{subscription.id}", now)
+            incidents.over(conn, incidents.about_digest(subscription.id), now)
     return formed
 
 

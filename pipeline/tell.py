@@ -14,11 +14,12 @@ from typing import Any, Final, Literal, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from notifications import incidents
 from notifications.channels import addresses_of
 from notifications.digest import PageInfo, subject_of
 from notifications.subscriptions import Subscription, wants
 from snapshots.database import insert_missing
-from snapshots.schema import deliveries, subscribers, tellings
+from snapshots.schema import deliveries, messages, subscribers, tellings
 
 Cause: TypeAlias = Literal["look", "late", "correction", "replay"]
 
@@ -114,8 +115,9 @@ def sync_subscribers(
 ) -> None:
     """Bring the record of addresses level with the configuration, at each start.
 
-    New addresses start now, gone ones end, those that are back start anew. A web address that
-    changed is the same subscription, elsewhere: what waited for the old one goes to the new.
+    New addresses start now, gone ones end, those that are back start anew. An address that was
+    corrected is the same receiver, elsewhere: what the old one has not had is the new one's.
+    Trouble with what is gone is over.
     """
     rows = {(row.subscription, row.address): row for row in conn.execute(sa.select(subscribers))}
     wanted = {
@@ -124,8 +126,7 @@ def sync_subscribers(
         for address in addresses_of(subscription)
     }
     for subscription in subscriptions:
-        if subscription.channel != "email":
-            _move(conn, subscription, rows, wanted)
+        _move(conn, subscription, rows, wanted)
     for key, subscription in wanted.items():
         row = rows.get(key)
         if row is None:
@@ -142,8 +143,12 @@ def sync_subscribers(
             values = {"since": now, "welcomed": False, "ended_at": None, "ended_why": None}
             conn.execute(subscribers.update().where(*_is(key)).values(**values))
     for key, row in rows.items():
-        if key not in wanted and row.ended_at is None:
+        if key not in wanted and row.ended_why != LEFT:
             conn.execute(subscribers.update().where(*_is(key)).values(ended_at=now, ended_why=LEFT))
+    there = {incidents.about_address(address, name) for name, address in wanted}
+    there |= {incidents.about_channel(one.channel, one.id) for one in subscriptions}
+    there |= {incidents.about_digest(one.id) for one in subscriptions}
+    incidents.over_where_gone(conn, there, now)
 
 
 def _move(
@@ -152,29 +157,38 @@ def _move(
     rows: dict[tuple[str, str], Any],
     wanted: Mapping[tuple[str, str], Subscription],
 ) -> None:
-    """A subscription with one address, which is another one now."""
-    (address,) = addresses_of(subscription)
-    new = (subscription.id, address)
-    old = [key for key in rows if key[0] == subscription.id and key not in wanted]
-    lively = [key for key in old if rows[key].ended_why != LEFT]
-    if new in rows or not lively:
+    """An address that is another one now. A web address is its subscription's only one; a mail
+    address was wrong where mail to it was given up, and one came as it went."""
+    by_mail = subscription.channel == "email"
+    new = [key for key in wanted if key[0] == subscription.id and key not in rows]
+    old = [
+        key
+        for key in rows
+        if key[0] == subscription.id and key not in wanted and rows[key].ended_why != LEFT
+    ]
+    if not new or not old:
         return
-    key = lively[0]
-    conn.execute(
-        subscribers.update()
-        .where(*_is(key))
-        .values(address=address, channel=subscription.channel, ended_at=None, ended_why=None)
-    )
-    conn.execute(
-        deliveries.update()
-        .where(
-            deliveries.c.subscription == key[0],
-            deliveries.c.address == key[1],
-            deliveries.c.state == "waiting",
-        )
-        .values(address=address, channel=subscription.channel)
-    )
-    rows[new] = rows.pop(key)
+    if by_mail and not (len(new) == len(old) == 1 and _gave_up(conn, old[0])):
+        return
+    key, address = old[0], new[0][1]
+    elsewhere = {"address": address, "channel": subscription.channel}
+    again = {"ended_at": None, "ended_why": None} | ({"welcomed": False} if by_mail else {})
+    conn.execute(subscribers.update().where(*_is(key)).values(**elsewhere, **again))
+    not_had = [*_to(key), deliveries.c.state != "sent"]
+    if by_mail:  # whoever is new has a welcome of their own
+        welcomes = sa.select(messages.c.id).where(messages.c.kind == "welcome")
+        not_had.append(deliveries.c.message.not_in(welcomes))
+    conn.execute(deliveries.update().where(*not_had).values(**elsewhere))
+    rows[new[0]] = rows.pop(key)
+
+
+def _gave_up(conn: Connection, key: tuple[str, str]) -> bool:
+    found = sa.select(deliveries.c.id).where(*_to(key), deliveries.c.state == "dead")
+    return conn.execute(found.limit(1)).first() is not None
+
+
+def _to(key: tuple[str, str]) -> tuple[sa.ColumnElement[bool], ...]:
+    return deliveries.c.subscription == key[0], deliveries.c.address == key[1]
 
 
 def _telling(

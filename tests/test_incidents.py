@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from notifications import incidents
+from notifications import incidents, outbox
 from notifications.incidents import MENDS, Trouble
 from snapshots.database import Database
 from snapshots.schema import messages
@@ -360,6 +361,84 @@ def test_an_address_that_refuses_for_good_is_told_to_operators_once(
         assert mail.text.count("fel@granvik.example") == 1, "named once"
         assert "deliveries retry" in mail.text
         assert place.post(minutes=1) == []
+
+
+def refuses(wrong: str) -> Callable[[str, str], str | None]:
+    """A mail server that knows no such address."""
+    return lambda step, address: "550 no such user" if (step, address) == ("RCPT", wrong) else None
+
+
+def given_up(place: Square) -> int:
+    with place.town.database.read() as conn:
+        return outbox.given_up(conn)
+
+
+def test_a_corrected_address_ends_the_trouble_and_gets_what_the_wrong_one_missed(
+    store: Database,
+) -> None:
+    wrong = by_mail("fel@granvik.example", digest="daily 07:30")
+    with square(store, wrong, OPERATOR) as place:
+        place.host.fault = refuses("fel@granvik.example")
+        welcomed(place)
+        place.items = ITEMS[1:]
+        place.look(hours=2)
+        place.post(days=1)
+        assert given_up(place) == 2, "the welcome and a digest"
+        place.items = ITEMS[2:]
+        place.look(hours=2)
+        place.town.subscriptions = [replace(wrong, to=("ratt@granvik.example",)), OPERATOR]
+        place.town.start()
+        welcome, over = place.post(minutes=1)
+        assert over.subject.startswith("Driftstörningen är över: ")
+        assert (welcome.to, welcome.subject[:14]) == (("ratt@granvik.example",), "Du får nu veta")
+        assert given_up(place) == 1
+        assert [mail.to for mail in place.post(days=1)] == [("ratt@granvik.example",)], "the second"
+        place.town.retry()
+        (first,) = place.post()
+        assert first.to == ("ratt@granvik.example",)
+        assert "Nattbussar till byarna" in first.text
+        assert given_up(place) == 0
+        assert place.post(days=30) == [], "nobody is reminded of what is over"
+
+
+def test_trouble_with_an_address_that_was_taken_away_is_over(store: Database) -> None:
+    with square(store, by_mail("fel@granvik.example"), OPERATOR) as place:
+        place.host.fault = refuses("fel@granvik.example")
+        welcomed(place)
+        place.town.subscriptions = [OPERATOR]
+        place.town.start()
+        (over,) = place.post(minutes=1)
+        assert over.subject.startswith("Driftstörningen är över: fel@granvik.example")
+        assert given_up(place) == 0
+        assert place.post(days=30) == []
+
+
+def test_trouble_with_a_receiver_that_was_taken_away_is_over(store: Database) -> None:
+    with Hook(410) as hook, square(store, by_hook(hook.url()), OPERATOR) as place:
+        welcomed(place)
+        place.items = ITEMS[1:]
+        place.look(hours=1)
+        place.post()
+        assert given_up(place) == 1
+        place.town.subscriptions = [OPERATOR]
+        place.town.start()
+        (over,) = place.post(minutes=1)
+        assert over.subject.startswith("Driftstörningen är över: ")
+        assert given_up(place) == 0
+        assert place.post(days=30) == []
+
+
+def test_whoever_follows_one_who_got_all_mail_starts_with_what_changes_then(
+    sqlite_store: Database,
+) -> None:
+    with square(sqlite_store, by_mail("kim@granvik.example", digest="daily 07:30")) as place:
+        welcomed(place)
+        place.items = ITEMS[1:]
+        place.look(hours=2)
+        place.town.now += timedelta(minutes=1)
+        place.town.subscriptions = [by_mail("lo@granvik.example", digest="daily 07:30")]
+        place.town.start()
+        assert [mail.subject[:14] for mail in place.post(days=1)] == ["Du får nu veta"]
 
 
 def test_a_receiver_that_wants_no_more_is_told_to_operators(sqlite_store: Database) -> None:

@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitor.errors import StoreError
-from notifications import incidents
+from notifications import incidents, outbox
 from pipeline.upkeep import last_copy
 from snapshots import history, watch
 from snapshots.database import Database
@@ -148,6 +148,8 @@ def _figures(conn: sa.Connection, now: datetime) -> Figures:
     for state in STATES:
         by_state.add_metric([state], counts.get(state, 0))
     yield by_state
+    given_up = outbox.given_up(conn)
+    yield _one("deliveries_given_up", "Dead deliveries whose receiver is still there", given_up)
     oldest = conn.scalar(sa.select(sa.func.min(table.created_at)).where(table.state == "waiting"))
     waited = (now - oldest).total_seconds() if oldest is not None else 0.0
     yield _one("oldest_delivery_seconds", "How long the oldest waiting delivery waits", waited)

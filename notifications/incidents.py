@@ -30,6 +30,8 @@ TOLD_ONCE: Final = frozenset({"still", "reads_less"})
 """Causes that are no failure, and may be nothing: nobody is reminded of them."""
 ABOUT_PAGES: Final = frozenset({"page", "stillness", "shrinking"})
 """Kinds of subjects that are named by a page's key."""
+ABOUT_SUBSCRIPTIONS: Final = frozenset({"channel", "address", "digest"})
+"""Kinds of subjects that are there as long as a subscription is."""
 _STILL_NEWS: Final = timedelta(days=14)
 """An end is told at most so long after: who starts anew after a year hears of no old ones."""
 
@@ -118,14 +120,13 @@ def about_digest(subscription: str) -> str:
     return f"digest:{subscription}"
 
 
-OF_SUBSCRIPTIONS: Final = ("channel", "address", "digest")
-"""Kinds of subjects that are there as long as a subscription is."""
-
-
-def over_where_gone(conn: Connection, there: Collection[str], now: datetime) -> None:
-    """What stands in no subscription any more troubles nobody: `there` are the subjects that do."""
+def over_where_gone(
+    conn: Connection, kinds: Collection[str], there: Collection[str], now: datetime
+) -> None:
+    """What left the configuration troubles nobody: of these kinds, the subjects that are not
+    `there`."""
     for subject in conn.execute(_SUBJECTS).scalars().all():
-        if subject.partition(":")[0] in OF_SUBSCRIPTIONS and subject not in there:
+        if subject.partition(":")[0] in kinds and subject not in there:
             over(conn, subject, now)
 
 

@@ -110,11 +110,15 @@ _HURRY: Final = (
 _DUE_OF_THESE: Final = sa.select(_TABLE.id).where(*_IS_DUE, _OF_THESE)
 _ANY_LEASED: Final = sa.select(_TABLE.id).where(_TABLE.lease_until.is_not(None)).limit(1)
 _HOW_MANY_WAIT: Final = sa.select(sa.func.count()).select_from(deliveries).where(_WAITING)
-_IS_STILL_THERE: Final = sa.exists().where(
-    subscribers.c.subscription == _TABLE.subscription,
-    subscribers.c.address == _TABLE.address,
-    sa.or_(subscribers.c.ended_at.is_(None), subscribers.c.ended_why == ENDED_BY_RECEIVER),
-).correlate(deliveries)
+_IS_STILL_THERE: Final = (
+    sa.exists()
+    .where(
+        subscribers.c.subscription == _TABLE.subscription,
+        subscribers.c.address == _TABLE.address,
+        sa.or_(subscribers.c.ended_at.is_(None), subscribers.c.ended_why == ENDED_BY_RECEIVER),
+    )
+    .correlate(deliveries)
+)
 _HOW_MANY_GIVEN_UP: Final = (
     sa.select(sa.func.count())
     .select_from(deliveries)

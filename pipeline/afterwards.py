@@ -13,6 +13,7 @@ from monitor.model import Reason
 from monitor.pace import pause_after
 from notifications import incidents
 from notifications.incidents import Trouble, mend_of
+from snapshots import watch
 
 FIRST_PAUSE_SECONDS: Final = 60.0
 """After the first failure of a page; doubled with each further one in a row."""
@@ -40,6 +41,14 @@ def note_look(
         incidents.note(conn, subject, trouble, now, after=1)
     else:
         incidents.over(conn, subject, now)
+
+
+def note_retired(conn: Connection, now: datetime) -> None:
+    """Nobody looks any more at pages that left the configuration: what was wrong with them is over,
+    and not told."""
+    keys = [page.key for page in watch.all_pages(conn)]
+    there = {f"{kind}:{key}" for kind in incidents.ABOUT_PAGES for key in keys}
+    incidents.over_where_gone(conn, incidents.ABOUT_PAGES, there, now)
 
 
 def _after(failure: FetchError) -> int:

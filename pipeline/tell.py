@@ -148,7 +148,7 @@ def sync_subscribers(
     there = {incidents.about_address(address, name) for name, address in wanted}
     there |= {incidents.about_channel(one.channel, one.id) for one in subscriptions}
     there |= {incidents.about_digest(one.id) for one in subscriptions}
-    incidents.over_where_gone(conn, there, now)
+    incidents.over_where_gone(conn, incidents.ABOUT_SUBSCRIPTIONS, there, now)
 
 
 def _move(

@@ -501,6 +501,8 @@ def test_what_goes_on_is_told_with_its_mend(town: Town, tmp_path: Path, language
         home.run("deliver")
         found = home.json("doctor", code=1)["findings"]
         shown = home.run("doctor").out
+        home_at(tmp_path, page("annan", town.url("/annan"))).run("check")
+        later = home.json("doctor")["findings"]
     going_on = {one["code"]: one for one in found if one["part"] == "incident"}
     assert set(going_on) == {"quarantined", "refused_for_good"}, "a look is tried anew"
     assert "quarantine list" in going_on["quarantined"]["mend"]
@@ -510,6 +512,7 @@ def test_what_goes_on_is_told_with_its_mend(town: Town, tmp_path: Path, language
     assert (dead["code"], dead["dead"] > 0) == ("dead_deliveries", True)
     assert "deliveries retry" in dead["mend"]
     assert ("gavs upp" in shown) == (language == "sv")
+    assert not [one for one in later if one["part"] in ("incident", "deliveries")], "all gone"
 
 
 def test_no_page_to_watch_is_told(tmp_path: Path) -> None:

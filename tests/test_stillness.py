@@ -118,6 +118,7 @@ def test_other_changes_between_the_steps_hide_nothing() -> None:
         steps(12, 11, 10, 8, 7, 8, 6),  # one came back, or a new one came
         [read(12 - n, 20 + n) for n in range(9)],  # they moved to another section
         steps(30, 29, 28, 27, 26, 25),
+        steps(12, 12, 10, 8, 8, 5),  # in three steps an editor may clear up
     ],
 )
 def test_ordinary_life_is_not_less_and_less(past: Sequence[Figures]) -> None:

@@ -168,6 +168,19 @@ def test_a_tick_that_fails_is_heard_of_counts_for_none_and_gives_no_sign_of_life
             assert len(hook.log) == 3
 
 
+def test_a_sign_of_life_that_fails_is_said_once_until_one_has_come_through(
+    site: Granvik, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Hook(500, 500, 200, 404) as hook:
+        monkeypatch.setenv("LIVSTECKEN", hook.url("/ping"))
+        alive = table("[worker]", ping_url_env="LIVSTECKEN")
+        with shift(tmp_path, page("granvik", site.url("/p")), alive) as work:
+            for _ in range(5):
+                work.tick(minutes=1)
+        assert len(hook.log) == 5
+        assert [one.rpartition(" ")[2] for one in work.troubles] == ["500", "404"]
+
+
 def test_a_worker_whose_store_another_has_taken_over_begins_nothing_more(
     site: Granvik, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ from tests.support.program import (
     free_port,
     mail,
     page,
+    table,
     until,
 )
 from tests.support.web import Asked, Served, Site
@@ -137,6 +138,36 @@ def test_a_look_is_one_line_with_its_time_and_what_it_found(site: Slow, tmp_path
     assert (line["page"], line["outcome"], line["snapshot"]) == ("granvik", "first", 1)
     assert line["text"] == "granvik: första avläsningen"
     assert "error_page" in suspect or "felsida" in suspect
+
+
+def test_all_that_it_says_is_json_and_its_figures_are_of_its_own_work(
+    site: Slow, tmp_path: Path
+) -> None:
+    port = free_port()
+    (tmp_path / "kopior").mkdir()
+    tables = (
+        page("granvik", site.url("/p")),
+        by_hook("http://127.0.0.1:9/hook"),
+        table("[backup]", folder="kopior"),
+    )
+    home = Home(
+        tmp_path,
+        config(*tables, listen=f"127.0.0.1:{port}"),
+        {"HOOK_SECRET": "whsec_c3lsdGJ1cms="},
+    )
+    with home.started("run") as worker:
+        worker.line("granvik: första avläsningen")
+        until(lambda: "visionsvakt_backup_age_seconds" in asked(port, "/metrics")[1])
+        figures = asked(port, "/metrics")[1].splitlines()
+        assert 'visionsvakt_looks_total{outcome="first"} 1.0' in figures
+        assert any(line.startswith("visionsvakt_tick_age_seconds ") for line in figures)
+        with socket.create_connection(("127.0.0.1", port)) as stranger:
+            stranger.sendall(b"\0 is no HTTP\r\n\r\n")
+        library = worker.line("Invalid HTTP")  # by the library that serves
+        worker.stop()
+    said = [json.loads(line) for line in worker.err]
+    assert json.loads(library)["kind"] == "trouble"
+    assert any("HOOK_SECRET har en nyckel på 8 byte" in one["text"] for one in said)
 
 
 def test_sigterm_ends_a_slow_look_within_ten_seconds_and_the_store_is_whole(

@@ -99,10 +99,12 @@ def test_sighup_while_it_still_starts_is_heard_and_does_not_end_it(
     other.execute("BEGIN IMMEDIATE")  # its start waits for that
     with home.started("run") as worker:
         until(lambda: hears(worker.process.pid, signal.SIGHUP))
+        until(lambda: has_open(worker.process.pid, home.store))  # and so has read the file
+        home.write(config(page("granvik", site.url("/p")), table("[worker]", language="en")))
         worker.process.send_signal(signal.SIGHUP)
         other.execute("ROLLBACK")
         other.close()
-        worker.line("konfigurationen är läst på nytt")
+        worker.line("the configuration has been read again")  # and the log speaks by it
         worker.stop()
         assert worker.process.returncode == 0
 
@@ -112,6 +114,12 @@ def hears(pid: int, number: signal.Signals) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
     return bool(int(caught, 16) >> (number - 1) & 1)
+
+
+def has_open(pid: int, file: Path) -> bool:
+    """Whether a process has a file open."""
+    found = Path(f"/proc/{pid}/fd")
+    return any(one.is_symlink() and one.readlink() == file for one in found.iterdir())
 
 
 @pytest.mark.slow

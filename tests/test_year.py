@@ -34,6 +34,12 @@ def test_an_edition_nobody_could_look_at_to_the_end_of_the_year_need_not_be_seen
     assert must_be_seen(plan, "trygg", before, until)
 
 
+def test_the_silent_page_speaks_again_at_the_end_of_every_year() -> None:
+    for seed in (7, 142):  # an editor drew the figure that stood there already
+        *_, before, last = make_plan(seed).editions["arkiv"]
+        assert before.initiatives != last.initiatives
+
+
 def test_a_year_has_every_fault_and_both_nights_of_the_clocks() -> None:
     plan = make_plan(7)
     kinds = {fault.kind for fault in plan.faults}

@@ -385,6 +385,7 @@ def _changed(dice: random.Random, item: Initiative, what: str) -> Initiative:
         text = f"{item.description}\n\nBeslutat {dice.randrange(1, 28)} maj."
         return replace(item, status=dice.choice(others), description=text)
     figure = dice.randrange(20, 90)
+    figure += f"Nu är det {figure} platser." in item.description  # a change is one
     said = re.sub(r"\n\nNu är det \d+ platser\.$", "", item.description)
     return replace(item, description=f"{said}\n\nNu är det {figure} platser.")
 

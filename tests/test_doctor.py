@@ -180,9 +180,9 @@ def test_a_clock_that_is_wrong_shows_by_the_sites(town: Town, tmp_path: Path) ->
 
 
 def test_mail_is_tried_up_to_the_log_in(town: Town, tmp_path: Path) -> None:
-    def code(port: int, **more: Any) -> str | None:
-        server = mail(port, **more)
-        home = home_at(tmp_path, page("granvik", town.url("/p")), OPERATORS, server)
+    def code(port: int, ca_file: str = "", **more: Any) -> str | None:
+        server, trusted = mail(port, **more), {"ca_file": ca_file} if ca_file else {}
+        home = home_at(tmp_path, page("granvik", town.url("/p")), OPERATORS, server, **trusted)
         home.environment["LOSEN"] = "syltburk 47"
         done = home.run("doctor", "--json")
         assert "syltburk" not in done.out + done.err
@@ -200,6 +200,7 @@ def test_mail_is_tried_up_to_the_log_in(town: Town, tmp_path: Path) -> None:
     ):
         login = {"security": "starttls", "username": "vakt", "password_env": "LOSEN"}
         assert code(secure.port, **login) == "tls"
+        assert code(secure.port, authority.pem_file, **login) == "login"
 
 
 def test_what_leads_to_webhooks_and_chats_is_tried_and_a_secret_is_never_shown(

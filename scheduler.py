@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import ConfigurationError, StoreError, VisionsvaktError
 from monitor.timetable import Every, next_look
+from notifications import outbox
 from pipeline.check import Checked
 from pipeline.upkeep import BackupPlan, Upkeep
 from pipeline.visit import World
@@ -268,6 +269,7 @@ class Worker:
         }
         with self.installation.database.write() as conn:
             watch.bring_forward(conn, latest, now)
+            outbox.bring_forward(conn, now)
 
     def _due(self, host: str | None = None, besides: Collection[str] = ()) -> list[Watched]:
         """The pages to look at now, the longest overdue first."""

@@ -104,7 +104,7 @@ _SETTLE: Final = deliveries.update().where(_THIS)
 _TRY: Final = deliveries.update().where(_THIS).values(**_ONE_MORE_TRY)
 _HURRY: Final = (
     deliveries.update()
-    .where(_WAITING, _TABLE.next_attempt.is_not(None), _TABLE.lease_until.is_(None), _OF_THESE)
+    .where(_WAITING, _TABLE.next_attempt.is_not(None), _TABLE.lease_until.is_(None))
     .values(next_attempt=None)
 )
 _DUE_OF_THESE: Final = sa.select(_TABLE.id).where(*_IS_DUE, _OF_THESE)
@@ -190,7 +190,13 @@ def put_off(
 def hurry(conn: Connection, subscriptions: Collection[str]) -> int:
     """The channel is up again: what waits there for a later try is due now, so that all of it goes
     in the order it was told. Returns how many."""
-    return conn.execute(_HURRY, {"subscriptions": list(subscriptions)}).rowcount
+    return conn.execute(_HURRY.where(_OF_THESE), {"subscriptions": list(subscriptions)}).rowcount
+
+
+def bring_forward(conn: Connection, now: datetime) -> int:
+    """Make due what only a clock that was ahead can have put off so long. Returns how many."""
+    latest = now + timedelta(seconds=LONGEST_WAIT_SECONDS)
+    return conn.execute(_HURRY.where(_TABLE.next_attempt > latest)).rowcount
 
 
 def end_subscription(conn: Connection, subscription: str, now: datetime, text: str) -> int:

@@ -238,6 +238,27 @@ def test_what_was_planned_while_the_clock_was_a_year_ahead_is_looked_at_now(
             assert again.said == ["granvik unchanged", "hamnen unchanged"]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_was_put_off_while_the_clock_was_a_year_ahead_is_sent_now(
+    site: Granvik, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    monkeypatch.setenv("HOOK_SECRET", SECRET)
+    with Hook(500, 200) as hook:
+        tables = page("granvik", site.url("/p")), by_hook(hook.url("/hook"))
+        with shift(tmp_path, *tables) as work:
+            work.tick()
+            site.html = SECOND.html
+            work.tick(days=365)
+            assert len(hook.log) == 1
+            if not restarted:
+                work.tick(days=-365, seconds=10)
+        if restarted:
+            with shift(tmp_path, *tables) as again:
+                again.tick(seconds=10)
+        assert len(hook.ids) == 2
+        assert len(set(hook.ids)) == 1
+
+
 def test_a_site_that_asked_for_days_of_peace_gets_them_after_a_new_start_too(
     site: Granvik, tmp_path: Path
 ) -> None:

@@ -140,7 +140,7 @@ def _tell_the_store(
 ) -> tuple[dict[str, Watched], Mapping[str, str]]:
     """What is watched, and for whom; returns the pages under the keys of their history, and which
     ids are outdated."""
-    from pipeline.afterwards import note_retired
+    from pipeline.afterwards import note_gone
     from pipeline.tell import sync_subscribers
     from snapshots import watch
 
@@ -151,8 +151,8 @@ def _tell_the_store(
 
         for group in synced.regrouped:
             join_lives(conn, group)
-    note_retired(conn, moment)
     sync_subscribers(conn, settings.subscriptions, moment)
+    note_gone(conn, settings.subscriptions, moment)
     found = {
         page.id: _watched(page, watch.page(conn, page.id).key)
         for page in settings.pages

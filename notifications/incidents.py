@@ -120,14 +120,10 @@ def about_digest(subscription: str) -> str:
     return f"digest:{subscription}"
 
 
-def over_where_gone(
-    conn: Connection, kinds: Collection[str], there: Collection[str], now: datetime
-) -> None:
-    """What left the configuration troubles nobody: of these kinds, the subjects that are not
-    `there`."""
-    for subject in conn.execute(_SUBJECTS).scalars().all():
-        if subject.partition(":")[0] in kinds and subject not in there:
-            over(conn, subject, now)
+def troubled(conn: Connection, kinds: Collection[str]) -> list[str]:
+    """The subjects of these kinds that anything is wrong with, be it an incident yet or not."""
+    subjects = conn.execute(_SUBJECTS).scalars()
+    return [subject for subject in subjects if subject.partition(":")[0] in kinds]
 
 
 def open_incidents(conn: Connection) -> tuple[Incident, ...]:

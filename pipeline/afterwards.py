@@ -12,7 +12,9 @@ from monitor.errors import AskOperator, FetchError, Gone, TryLater
 from monitor.model import Reason
 from monitor.pace import pause_after
 from notifications import incidents
+from notifications.channels import addresses_of
 from notifications.incidents import Trouble, mend_of
+from notifications.subscriptions import Subscription
 from snapshots import watch
 
 FIRST_PAUSE_SECONDS: Final = 60.0
@@ -43,12 +45,20 @@ def note_look(
         incidents.over(conn, subject, now)
 
 
-def note_retired(conn: Connection, now: datetime) -> None:
-    """Nobody looks any more at pages that left the configuration: what was wrong with them is over,
-    and not told."""
+def note_gone(conn: Connection, subscriptions: Sequence[Subscription], now: datetime) -> None:
+    """What left the configuration troubles nobody: a page, an address, a whole subscription."""
+    about = incidents.ABOUT_PAGES | incidents.ABOUT_SUBSCRIPTIONS
+    troubled = incidents.troubled(conn, about)
+    if not troubled:
+        return
     keys = [page.key for page in watch.all_pages(conn)]
     there = {f"{kind}:{key}" for kind in incidents.ABOUT_PAGES for key in keys}
-    incidents.over_where_gone(conn, incidents.ABOUT_PAGES, there, now)
+    for one in subscriptions:
+        there |= {incidents.about_channel(one.channel, one.id), incidents.about_digest(one.id)}
+        there |= {incidents.about_address(address, one.id) for address in addresses_of(one)}
+    for subject in troubled:
+        if subject not in there:
+            incidents.over(conn, subject, now)
 
 
 def _after(failure: FetchError) -> int:

@@ -14,7 +14,6 @@ from typing import Any, Final, Literal, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from notifications import incidents
 from notifications.channels import addresses_of
 from notifications.digest import PageInfo, subject_of
 from notifications.subscriptions import Subscription, wants
@@ -117,7 +116,6 @@ def sync_subscribers(
 
     New addresses start now, gone ones end, those that are back start anew. An address that was
     corrected is the same receiver, elsewhere: what the old one has not had is the new one's.
-    Trouble with what is gone is over.
     """
     rows = {(row.subscription, row.address): row for row in conn.execute(sa.select(subscribers))}
     wanted = {
@@ -145,10 +143,6 @@ def sync_subscribers(
     for key, row in rows.items():
         if key not in wanted and row.ended_why != LEFT:
             conn.execute(subscribers.update().where(*_is(key)).values(ended_at=now, ended_why=LEFT))
-    there = {incidents.about_address(address, name) for name, address in wanted}
-    there |= {incidents.about_channel(one.channel, one.id) for one in subscriptions}
-    there |= {incidents.about_digest(one.id) for one in subscriptions}
-    incidents.over_where_gone(conn, incidents.ABOUT_SUBSCRIPTIONS, there, now)
 
 
 def _move(

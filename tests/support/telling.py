@@ -14,6 +14,7 @@ from notifications.channels import Letterhead, Message
 from notifications.digest import Entry, PageInfo, Telling, entry_document, gather
 from notifications.email import MailServer
 from notifications.subscriptions import Subscription, parse_digest
+from pipeline.afterwards import note_gone
 from pipeline.deliver import Delivered, PostOffice, deliver, post_office
 from pipeline.tell import Cause, sync_subscribers, tell
 from snapshots.database import Database
@@ -149,6 +150,7 @@ class Town:
         """What a program does when it starts."""
         with self.database.write() as conn:
             sync_subscribers(conn, self.subscriptions, self.now)
+            note_gone(conn, self.subscriptions, self.now)
 
     def tell(
         self, *changes: Mapping[str, Any], cause: Cause = "look", hold_until: datetime | None = None

@@ -258,14 +258,13 @@ class Worker:
 
     def _plan_by_this_clock(self, now: datetime) -> None:
         """What was planned while the clock was ahead would wait until it is that late."""
-        settings = self.installation.settings
-        keys = {page.id: key for key, page in self.installation.by_key.items()}
+        settings, pages = self.installation.settings, self.installation.pages
         latest = {
-            keys[page.id]: max(
+            pages[page.id].key: max(
                 next_look(page.timetable, now, settings.zone), now + PLANNED_LATE_AT_LEAST
             )
             for page in settings.pages
-            if page.id in keys
+            if page.id in pages
         }
         with self.installation.database.write() as conn:
             watch.bring_forward(conn, latest, now)

@@ -115,9 +115,12 @@ def _folded(
     """What there is to show, each with its name, in order: pages that are alike as one."""
     alike: defaultdict[object, list[Finding]] = defaultdict(list)
     for one in findings:
-        is_well = one.level == "ok"
-        is_alike = one.part == "page" and (is_short or not is_well)
-        alike[is_well or one.text if is_alike else id(one)].append(one)
+        key: object = id(one)
+        if one.part == "page" and one.level != "ok":
+            key = one.text
+        elif one.part == "page" and is_short:
+            key = one.level
+        alike[key].append(one)
     for several in alike.values():
         one = several[0]
         if len(several) == 1:

@@ -157,13 +157,14 @@ class Examination:
     def failed(self, part: str, code: str, text: str, *, subject: str = "") -> Finding:
         """A finding in the words of what failed. Those are Swedish: another language has the same
         by its code, and where it has not, the code alone."""
-        own = self.words.texts["doctor"]["mends"].get(code)
-        mend = own or MENDS.get(code) or self.words.say("doctor.see_operations", code=code)
+        known = MENDS
         if self.words.code != "sv":
+            known = self.words.record["mends"]
             said = self.words.reason(code, text)
             said = in_language(text, self.words.code) if said == text else said
             text = said if said != text else self.words.say("doctor.failed", code=code)
-            mend = own or self.words.record["mends"].get(code) or mend
+        mend = self.words.texts["doctor"]["mends"].get(code) or known.get(code)
+        mend = mend or self.words.say("doctor.see_operations", code=code)
         return Finding(part, "trouble", code, text, mend, subject)
 
     # --- the parts ------------------------------------------------------------------------------

@@ -119,6 +119,18 @@ def holding(reached: threading.Event, go_on: threading.Event) -> Callable[[str, 
     return hold
 
 
+@contextmanager
+def signing(
+    site: Granvik, folder: Path, monkeypatch: pytest.MonkeyPatch, *answers: int
+) -> Iterator[tuple[Shift, Hook]]:
+    """A worker that gives a sign of life, and who waits for it."""
+    with Hook(*answers) as hook:
+        monkeypatch.setenv("LIVSTECKEN", hook.url("/ping"))
+        alive = table("[worker]", ping_url_env="LIVSTECKEN")
+        with shift(folder, page("granvik", site.url("/p")), alive) as work:
+            yield work, hook
+
+
 @pytest.fixture
 def site() -> Iterator[Granvik]:
     with Granvik() as granvik:
@@ -146,39 +158,33 @@ def test_it_is_ready_while_its_timetable_goes_and_says_what_stands(
 def test_a_tick_that_fails_is_heard_of_counts_for_none_and_gives_no_sign_of_life(
     site: Granvik, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Hook() as hook:
-        monkeypatch.setenv("LIVSTECKEN", hook.url("/ping"))
-        alive = table("[worker]", ping_url_env="LIVSTECKEN")
-        with shift(tmp_path, page("granvik", site.url("/p")), alive) as work:
-            work.tick()
-            assert len(hook.log) == 1
-            with work.without("pages"):
-                for _ in range(20):
-                    work.tick(seconds=5)
-                assert len(work.troubles) == 20
-                assert work.worker.ready() == "tidtabellen går inte"
-                assert len(hook.log) == 1
-            work.tick(seconds=5)
-            assert work.worker.ready() is None
-            assert len(hook.log) == 2
-            for _ in range(11):
+    with signing(site, tmp_path, monkeypatch) as (work, hook):
+        work.tick()
+        assert len(hook.log) == 1
+        with work.without("pages"):
+            for _ in range(20):
                 work.tick(seconds=5)
-            assert len(hook.log) == 2, "once a minute"
+            assert len(work.troubles) == 20
+            assert work.worker.ready() == "tidtabellen går inte"
+            assert len(hook.log) == 1
+        work.tick(seconds=5)
+        assert work.worker.ready() is None
+        assert len(hook.log) == 2
+        for _ in range(11):
             work.tick(seconds=5)
-            assert len(hook.log) == 3
+        assert len(hook.log) == 2, "once a minute"
+        work.tick(seconds=5)
+        assert len(hook.log) == 3
 
 
 def test_a_sign_of_life_that_fails_is_said_once_until_one_has_come_through(
     site: Granvik, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Hook(500, 500, 200, 404) as hook:
-        monkeypatch.setenv("LIVSTECKEN", hook.url("/ping"))
-        alive = table("[worker]", ping_url_env="LIVSTECKEN")
-        with shift(tmp_path, page("granvik", site.url("/p")), alive) as work:
-            for _ in range(5):
-                work.tick(minutes=1)
-        assert len(hook.log) == 5
-        assert [one.rpartition(" ")[2] for one in work.troubles] == ["500", "404"]
+    with signing(site, tmp_path, monkeypatch, 500, 500, 200, 404) as (work, hook):
+        for _ in range(5):
+            work.tick(minutes=1)
+    assert len(hook.log) == 5
+    assert [one.rpartition(" ")[2] for one in work.troubles] == ["500", "404"]
 
 
 def test_a_worker_whose_store_another_has_taken_over_begins_nothing_more(
@@ -199,18 +205,15 @@ def test_a_worker_whose_store_another_has_taken_over_begins_nothing_more(
 def test_a_clock_that_is_set_back_leaves_it_the_worker_with_a_sign_of_life(
     site: Granvik, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Hook() as hook:
-        monkeypatch.setenv("LIVSTECKEN", hook.url("/ping"))
-        alive = table("[worker]", ping_url_env="LIVSTECKEN")
-        with shift(tmp_path, page("granvik", site.url("/p")), alive) as work:
-            work.tick()
-            work.tick(days=-1)
-            assert work.worker.ready() is None
-            assert len(hook.log) == 2
-            with work.worker.installation.database.read() as conn:
-                until_then = watch.worker_lease_until(conn, this_holder())
-            assert until_then is not None
-            assert work.now < until_then <= work.now + timedelta(seconds=30)
+    with signing(site, tmp_path, monkeypatch) as (work, hook):
+        work.tick()
+        work.tick(days=-1)
+        assert work.worker.ready() is None
+        assert len(hook.log) == 2
+        with work.worker.installation.database.read() as conn:
+            until_then = watch.worker_lease_until(conn, this_holder())
+        assert until_then is not None
+        assert work.now < until_then <= work.now + timedelta(seconds=30)
 
 
 @pytest.mark.parametrize("restarted", [False, True])

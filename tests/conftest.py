@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,9 @@ __all__ = ["imported", "postgresql", "sqlite_store", "store", "store_url"]
 # How long an example takes says how busy the machine is: benchmarks measure, tests don't.
 settings.register_profile("visionsvakt", deadline=None)
 settings.load_profile("visionsvakt")
+
+# In the background (nohup … &) we ignore Ctrl-C, and so would the programs that tests stop by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NOT_OURS = "shared"
 """In the reason of a skip: it wants material that lies beside the repository, not in it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -110,6 +111,8 @@ def run(
 
     early = threading.Event()  # a SIGHUP before there is a worker would end the program
     signal.signal(signal.SIGHUP, lambda *_: early.set())
+    if os.getpid() == 1:  # there nothing hears a SIGTERM that has no handler
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = session(context).settings()
     require_secrets(settings)
     log = open_log(settings, now)

@@ -3,14 +3,13 @@ lease has run out; one that lives is left alone. Real processes, in namespaces o
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.program import FIRST, Home, config, page
+from tests.support.program import FIRST, Home, config, container, have_containers, page
 from tests.support.web import Asked, Served, Site
 from worker.lease import LEASE_SECONDS
 
@@ -22,20 +21,9 @@ WORKS = "granvik: "
 """Stands in the line of a look, and in no other."""
 
 
-def container(name: str, boot: Path | None = None) -> list[str]:
-    """What runs a program as a container does: its own process numbers and host name. `boot`: a
-    file that says which boot of which machine it is on, where that is another."""
-    enter = f'hostname {name}; exec "$@"'
-    if boot is not None:
-        enter = f"mount --bind {boot} /proc/sys/kernel/random/boot_id; {enter}"
-    space = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--uts"]
-    return [*space, "sh", "-ec", enter, "sh"]
-
-
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
-    here = subprocess.run([*container("prov"), "true"], capture_output=True, check=False)
-    if here.returncode:
+    if not have_containers():
         pytest.skip("namespaces of its own can be had by root only")
 
     def serve(asked: Asked) -> Served:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -15,7 +16,19 @@ from snapshots import holders, watch
 from snapshots.database import migrate_to, open_database
 from tests.support.hooks import Hook
 from tests.support.mail import MailHost
-from tests.support.program import FIRST, SECOND, Home, by_mail, config, mail, page, table, until
+from tests.support.program import (
+    FIRST,
+    SECOND,
+    Home,
+    by_mail,
+    config,
+    container,
+    have_containers,
+    mail,
+    page,
+    table,
+    until,
+)
 from tests.support.web import Asked, Served, Site
 
 
@@ -107,6 +120,31 @@ def test_sighup_while_it_still_starts_is_heard_and_does_not_end_it(
         worker.line("the configuration has been read again")  # and the log speaks by it
         worker.stop()
         assert worker.process.returncode == 0
+
+
+def test_as_the_first_process_of_a_container_it_hears_that_it_is_to_stop_while_it_still_starts(
+    site: Town, tmp_path: Path
+) -> None:
+    if not have_containers():
+        pytest.skip("namespaces of its own can be had by root only")
+    home = Home(tmp_path, config(page("granvik", site.url("/p"))))
+    home.run("check")
+    other = sqlite3.connect(home.store, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # its start waits for that
+    with home.started("run", within=container("granvik")) as worker:
+        until(lambda: any(has_open(one, home.store) for one in children(worker.process.pid)))
+        (first,) = children(worker.process.pid)
+        os.kill(first, signal.SIGTERM)
+        other.execute("ROLLBACK")
+        other.close()
+        assert worker.wait() == 0
+        assert not worker.err
+    assert home.json("verify")["ok"]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started and that live."""
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def hears(pid: int, number: signal.Signals) -> bool:

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -225,6 +226,23 @@ class Running:
                 self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
+
+
+def container(name: str, boot: Path | None = None) -> list[str]:
+    """What runs a program as a container does: its own process numbers and host name. `boot`: a
+    file that says which boot of which machine it is on, where that is another."""
+    enter = f'hostname {name}; exec "$@"'
+    if boot is not None:
+        enter = f"mount --bind {boot} /proc/sys/kernel/random/boot_id; {enter}"
+    space = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--uts"]
+    return [*space, "sh", "-ec", enter, "sh"]
+
+
+def have_containers() -> bool:
+    """Whether `container` works here: namespaces of its own can be had by root only."""
+    if shutil.which("unshare") is None:
+        return False
+    return not subprocess.run([*container("prov"), "true"], capture_output=True).returncode
 
 
 def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:

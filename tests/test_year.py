@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.support.telling import STOCKHOLM
-from tests.year.judge import must_be_seen, stood
+from tests.year.judge import Seen, must_be_seen, pauses, silences, stood
 from tests.year.plan import HOUR, NIGHTS, PAGES, START, make_plan
 from tests.year.seeds import live
 
@@ -38,6 +38,15 @@ def test_the_silent_page_speaks_again_at_the_end_of_every_year() -> None:
     for seed in (7, 142):  # an editor drew the figure that stood there already
         *_, before, last = make_plan(seed).editions["arkiv"]
         assert before.initiatives != last.initiatives
+
+
+def test_operators_hear_of_the_silences_of_the_year_and_of_no_others() -> None:
+    once = {("opened", "ended")}
+    # In the last of these years the editors leave a second page alone for 65 days.
+    for seed, page, right in ((7, "arkiv", once), (7, "trygg", {()}), (872, "trygg", once)):
+        plan = make_plan(seed)
+        seen = [Seen(one, max(one.at, START), end) for one, end in stood(plan, page)]
+        assert silences(list(pauses(page, seen)), plan.end) == right
 
 
 def test_a_year_has_every_fault_and_both_nights_of_the_clocks() -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.model import KINDS, Initiative
+from monitor.stillness import still
 from monitor.text import same_key
 from notifications.channels import Letterhead, Message
 from notifications.chat import body_of as chat_body
@@ -32,11 +33,7 @@ from snapshots.database import Database
 from snapshots.schema import deliveries, messages, tellings
 from tests.year.life import Life
 from tests.year.plan import (
-    DAY,
     START,
-    STILL,
-    STILL_TOLD,
-    STILL_UNTIL,
     WATCHED,
     Edition,
     Plan,
@@ -71,7 +68,7 @@ def judge(life: Life) -> Verdict:
                 _judge_completeness(life.plan, page, seen[page], verdict)
                 _judge_history(conn, page, seen[page], verdict)
                 _judge_present(conn, page, life.plan, seen[page], verdict)
-            _judge_told(conn, settings, life, verdict)
+            _judge_told(conn, settings, life, seen, verdict)
         _judge_rebuild(installation.database, installation.by_key.values(), life, verdict)
     return verdict
 
@@ -247,7 +244,13 @@ def _judge_rebuild(database: Database, pages: Any, life: Life, verdict: Verdict)
 # --- what was told ----------------------------------------------------------------------------
 
 
-def _judge_told(conn: sa.Connection, settings: Settings, life: Life, verdict: Verdict) -> None:
+def _judge_told(
+    conn: sa.Connection,
+    settings: Settings,
+    life: Life,
+    seen: Mapping[str, Sequence[Seen]],
+    verdict: Verdict,
+) -> None:
     came = list(_came(life.folder / "town.log"))
     rows = {row.id: row for row in conn.execute(sa.select(deliveries))}
     told = {row.id: row for row in conn.execute(sa.select(messages))}
@@ -267,8 +270,8 @@ def _judge_told(conn: sa.Connection, settings: Settings, life: Life, verdict: Ve
             for ids in _told_to(came, subscription, address, rows, told, verdict).values():
                 got.update(ids)
             where = f"{subscription.id} {address}"
-            still = waiting[subscription.id]
-            for change in sorted(due - got.keys() - still):
+            waits = waiting[subscription.id]
+            for change in sorted(due - got.keys() - waits):
                 verdict.expect(False, f"{where}: never told of {documents[change]}")
             for change in sorted(got.keys() - due):
                 verdict.expect(False, f"{where}: told of {change}, which is not on record")
@@ -279,7 +282,7 @@ def _judge_told(conn: sa.Connection, settings: Settings, life: Life, verdict: Ve
     verdict.expect(not dead, f"dead deliveries: {dead[:5]}")
     verdict.figures["killed"] = sum(one["kind"] == "killed" for one in came)
     _judge_repeats(came, life, verdict)
-    _judge_operators(came, life, rows, told, verdict)
+    _judge_operators(came, life, rows, told, seen, verdict)
 
 
 def _came(log: Path) -> Iterator[dict[str, Any]]:
@@ -399,9 +402,10 @@ def _judge_operators(
     life: Life,
     rows: Mapping[str, Any],
     told: Mapping[str, Any],
+    seen: Mapping[str, Sequence[Seen]],
     verdict: Verdict,
 ) -> None:
-    """They hear of the silent page once, and when it is over; that less is read where the page said
+    """They hear of each silence once, and when it is over; that less is read where the page said
     less indeed; the canary never fails."""
     mails = {one["id"] for one in came if one["kind"] == "mail" and "drift@" in one["to"][0]}
     verdict.figures["mails to operators"] = len(mails)
@@ -415,13 +419,47 @@ def _judge_operators(
             verdict.expect(_said_less(life.plan, payload["text"]), f"not so: {payload}")
             less += payload["what"] == "opened"
     verdict.figures["truly less"] = less
-    lasted = (life.plan.end - START) / DAY
-    news = [("opened", f"{STILL}:"), ("ended", f"{STILL}:")]
-    expected = news[: 2 if lasted >= STILL_UNTIL else 1 if lasted >= STILL_TOLD else 0]
-    said = [(what, text.split()[0]) for _, what, text in sorted(heard, key=_opened_first)]
-    verdict.expect(said == expected, f"operators heard of stillness and the canary: {heard}")
+    news = [(text.split()[0], what) for _, what, text in sorted(heard, key=_opened_first)]
+    for page in WATCHED:
+        said = tuple(what for subject, what in news if subject == f"{page}:")
+        right = silences(list(pauses(page, seen[page])), life.plan.end)
+        verdict.expect(said in right, f"{page}: operators heard {said} of its silences: {heard}")
+    strange = [one for one in news if one[0].rstrip(":") not in WATCHED]
+    verdict.expect(not strange, f"operators heard of the canary: {heard}")
     verdict.expect(life.rehearsals > 0, "the canary never sang")
     verdict.figures["rehearsals"] = life.rehearsals
+
+
+def pauses(page: str, seen: Sequence[Seen]) -> Iterator[tuple[datetime, datetime]]:
+    """The looks from which and until which a page said the same: editors of an invented year leave
+    one alone for two months too, not the silent one alone."""
+    turns = sorted({now: before for _, now, before, *_ in _expected(page, seen)}.items())
+    starts = [seen[0].at, *(now for now, _ in turns)]
+    return zip(starts, [*(before for _, before in turns), seen[-1].last], strict=True)
+
+
+_ROUND = timedelta(days=4)
+"""Stillness is minded once a day; a day may fail, and a page may be looked at every third."""
+
+
+def silences(held: Sequence[tuple[datetime, datetime]], end: datetime) -> set[tuple[str, ...]]:
+    """What operators may rightly have heard of a page that paused so, to the end of the year: each
+    silence and its end; either where one was too short to be sure of, or has only just ended."""
+    starts = [start for start, _ in held]
+    found: set[tuple[str, ...]] = {()}
+    for number, (_, last) in enumerate(held):
+        changed = starts[: number + 1]
+        surely, perhaps = still(changed, last - _ROUND), still(changed, last + _ROUND)
+        if not perhaps:
+            continue
+        over = held[number + 1][0] if number + 1 < len(held) else None
+        ways: set[tuple[str, ...]] = set() if surely else {()}
+        if over is not None:
+            ways.add(("opened", "ended"))
+        if over is None or end - over < 2 * _ROUND:
+            ways.add(("opened",))
+        found = {(*before, *way) for before in found for way in ways}
+    return found
 
 
 def _said_less(plan: Plan, text: str) -> bool:

@@ -39,8 +39,6 @@ SECOND_HOURS = 24
 STILL_HOURS = 72
 STILL_FROM, STILL_UNTIL = 110, 320
 """On these days of the year nothing changes on the silent page."""
-STILL_TOLD = 175
-"""By this day the worker has noticed, sixty days after the last edition and a look or two later."""
 CHATS = ("slack", "teams", "mattermost")
 DIGESTS = ("daily 02:30", "daily 07:30", "workdays 07:30", "weekly mon 08:00", "hourly")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from snapshots import watch
+from snapshots.database import open_database
 from tests.support.program import FIRST, Home, config, container, have_containers, page
 from tests.support.web import Asked, Served, Site
 from worker.lease import LEASE_SECONDS
@@ -55,6 +58,16 @@ def test_another_machine_waits_until_the_lease_of_a_killed_one_has_run_out(
         second.line(WORKS, LEASE_SECONDS + 15)
         assert not any("redan igång" in line for line in second.err)
     assert home.json("coverage", "granvik")["looks"] > looks
+
+
+def test_another_machine_whose_clock_is_behind_waits_no_longer_for_a_killed_one(home: Home) -> None:
+    database = open_database(f"sqlite:///{home.store}")
+    with database.write() as conn:
+        elsewhere, ahead = "ffffffff-4026530000/1/4711", datetime.now(UTC) + timedelta(hours=14)
+        watch.take_worker_lease(conn, elsewhere, ahead, LEASE_SECONDS)
+    database.close()
+    with home.started("run") as worker:
+        worker.line(WORKS, LEASE_SECONDS + 15)
 
 
 def test_a_second_container_on_the_same_machine_is_refused_while_the_first_lives(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,13 +63,13 @@ class Lease:
     def _take(self, mark: holders.Mark | None, wait: Callable[[], bool]) -> None:
         """A killed worker's is taken over: at once where its process is seen to be gone, or where
         it was of this machine and no longer has the mark (in a container that was started again);
-        else when it was not renewed and has run out."""
+        else when it has run out, or was not renewed for as long, whatever the clocks say."""
         seen: datetime | None = None
+        began = time.monotonic()
         is_marked = mark is not None and mark.is_held is True
         while (other := self.renew()) is not None:
             if not holders.runs(other) or (is_marked and holders.same_machine(other)):
-                with self.database.write() as conn:
-                    watch.release_worker_lease(conn, other)
+                self._release(other)
                 continue
             with self.database.read() as conn:
                 until = watch.worker_lease_until(conn, other)
@@ -77,13 +78,19 @@ class Lease:
                     f"{self.database.place}: {holders.name_of(other)} är redan igång "
                     "med den; stoppa den först, eller ge den här en egen database.url"
                 )
+            if until == seen and time.monotonic() - began > LEASE_SECONDS:
+                self._release(other)
+                continue
             seen = until
             if wait():
                 raise UsageError("avbröts i väntan på en annan process lås")
 
     def _give_back(self, trouble: Callable[[str], None]) -> None:
         try:
-            with self.database.write() as conn:
-                watch.release_worker_lease(conn, self.holder)
+            self._release(self.holder)
         except StoreError as error:
             trouble(str(error))
+
+    def _release(self, holder: str) -> None:
+        with self.database.write() as conn:
+            watch.release_worker_lease(conn, holder)

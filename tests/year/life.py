@@ -27,6 +27,7 @@ from scheduler import Listener, Worker
 from settings import Settings, fetch_rules, load
 from snapshots import watch
 from snapshots.database import Database
+from snapshots.holders import this_holder
 from snapshots.schema import deliveries, tellings
 from tests.year.plan import DAY, HOUR, SECOND_HOURS, START, STILL_HOURS, Plan
 from tests.year.town import ARCHIVE, CHAT, HOOK, SECRET, SITE, Town
@@ -226,17 +227,20 @@ class Life:
         down = timedelta(minutes=5)
         try:
             worker, fetcher = self._start(town, fate)
-            while self.clock.true < self.plan.end:
-                self.store.set(self.clock.true)
-                if self._kills and self._kills[0].at <= self.clock.true:
-                    kill = self._kills.pop(0)
-                    fate.armed, down = kill.point, kill.down
-                began, troubles = self.clock(), len(self.trouble)
-                worker.tick()
-                self.ticks += 1
-                stuck = worker.last_tick is None or worker.last_tick < began
-                stuck = stuck or len(self.trouble) > troubles
-                self.clock.to(self._next(worker, STUCK if stuck else TICK))
+            with worker.employed():
+                while self.clock.true < self.plan.end:
+                    self.store.set(self.clock.true)
+                    if self._kills and self._kills[0].at <= self.clock.true:
+                        kill = self._kills.pop(0)
+                        fate.armed, down = kill.point, kill.down
+                    began, troubles = self.clock(), len(self.trouble)
+                    worker.tick()
+                    self.ticks += 1
+                    if worker._stopping.is_set():
+                        raise AssertionError(f"the worker stopped: {self.trouble[-1:]}")
+                    stuck = worker.last_tick is None or worker.last_tick < began
+                    stuck = stuck or len(self.trouble) > troubles
+                    self.clock.to(self._next(worker, STUCK if stuck else TICK))
         except Killed:
             self.deaths.append(f"{self.clock.true:%Y-%m-%d %H:%M} {fate.last}")
             town.note("killed", door=fate.last)
@@ -255,7 +259,8 @@ class Life:
         from snapshots.watch import HostGate
         from wiring import install, open_post_office
 
-        holder = f"{os.uname().nodename}:{os.getpid()}:{len(self.deaths)}"
+        # As in a container that was started again: of this machine, but not to be seen from here.
+        holder = f"{this_holder().partition('-')[0]}-0/1/{len(self.deaths)}"
         self.store.set(self.clock.true)
         real = install(self.settings, clock=self.clock)
         installation = replace(real, database=MortalDatabase(real.database, fate))

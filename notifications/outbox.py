@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 
 from monitor.errors import UsageError
 from presentation.documents import instant
-from snapshots.holders import runs
+from snapshots.holders import CLOCKS_APART, runs
 from snapshots.holders import this_holder as this_holder
 from snapshots.schema import Moment, attempts, deliveries, messages, subscribers
 
@@ -60,7 +60,7 @@ _IS_DUE: Final = (
     sa.or_(
         _TABLE.lease_until.is_(None),
         _TABLE.lease_until <= _NOW,
-        # A lease beyond any that could be given now: the clock was set back.
+        # Beyond any that could be given now: the clock was set back.
         _TABLE.lease_until > sa.bindparam("longest_lease", type_=Moment),
     ),
 )
@@ -314,7 +314,8 @@ def pause(attempts_made: int, trouble: Trouble, spread: Spread) -> timedelta:
 
 def _at(now: datetime) -> dict[str, Any]:
     """The moment, for `_IS_DUE`."""
-    return {"now": now, "longest_lease": now + timedelta(seconds=LEASE_SECONDS)}
+    longest = now + timedelta(seconds=LEASE_SECONDS) + CLOCKS_APART
+    return {"now": now, "longest_lease": longest}
 
 
 def _attempt(conn: Connection, delivery: str, now: datetime, result: str, text: str) -> None:

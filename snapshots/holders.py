@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Final
+
+CLOCKS_APART: Final = timedelta(seconds=60)
+"""So far may the clocks of two machines be from each other. A lease that ends later by more than
+this than any that could be given now is from a clock that was ahead, and holds nobody up."""
 
 
 @cache

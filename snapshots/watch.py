@@ -30,6 +30,7 @@ from monitor.pace import (
 from monitor.robots import RobotsText
 from snapshots.database import Database, insert_missing
 from snapshots.facts import body_before
+from snapshots.holders import CLOCKS_APART
 from snapshots.schema import Moment, hosts, leases, pages
 
 if TYPE_CHECKING:
@@ -471,7 +472,8 @@ class HostGate:
             insert_missing(conn, hosts, [{"host": host}])
             row = conn.execute(_LOCK_HOST, {"host": host}).one()
         waits = [row.free_at] if row.free_at is not None and row.free_at > now else []
-        leased = row.lease_until is not None and row.lease_until > now and row.lease_by != name
+        leased = row.lease_by not in (None, name)
+        leased = leased and now < row.lease_until <= now + self._lease + CLOCKS_APART
         if leased and not self._runs(row.lease_by.rpartition(" ")[0]):
             leased = False
             if self._pause_seconds > 0:  # it may have asked this very moment

@@ -392,6 +392,18 @@ def test_a_lease_from_a_clock_that_was_ahead_holds_nobody_up(store: Database) ->
     assert claimed(town, "here") is not None
 
 
+def test_what_a_machine_whose_clock_is_a_little_ahead_has_in_hand_is_left_to_it(
+    store: Database,
+) -> None:
+    town = Town(store, [by_mail()])
+    town.tell(change(None, PLANNED))
+    formed(town)
+    town.now += timedelta(seconds=30)
+    claimed(town, "elsewhere")
+    town.now -= timedelta(seconds=30)
+    assert claimed(town, "here") is None
+
+
 def test_the_lease_of_a_process_that_is_gone_ends_at_once(store: Database) -> None:
     town = Town(store, [by_mail()])
     town.tell(change(None, PLANNED))

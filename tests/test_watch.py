@@ -183,6 +183,21 @@ def test_the_lease_of_a_killed_program_ends_by_itself(store: Database) -> None:
     assert clock() - NOW < 62 * SECOND
 
 
+def test_a_turn_taken_by_a_clock_that_was_ahead_holds_nobody_up(store: Database) -> None:
+    clock = Clock()
+    clock.now = NOW + timedelta(hours=14)
+    HostGate(store, 1.0, "killed", clock, clock.sleep)._wait("granvik.example", "killed 1")
+    clock.now = NOW
+    with HostGate(store, 1.0, "next", clock, clock.sleep).turn("granvik.example"):
+        assert clock() == NOW
+    # Two machines' clocks may be a little apart.
+    clock.now = NOW + 30 * SECOND
+    HostGate(store, 1.0, "killed", clock, clock.sleep)._wait("elsewhere.example", "killed 1")
+    clock.now = NOW
+    with HostGate(store, 1.0, "next", clock, clock.sleep).turn("elsewhere.example"):
+        assert clock() - NOW >= 90 * SECOND
+
+
 def test_retry_after_and_crawl_delay_hold_the_host(store: Database) -> None:
     clock = Clock()
     gate = HostGate(store, 1.0, "me", clock, clock.sleep)

@@ -93,6 +93,8 @@ class Worker:
     listener: Listener = Listener()
     tick_seconds: float = TICK_SECONDS
     last_tick: datetime | None = None
+    overtaken: bool = False
+    """Another became the worker of this store, and this one stopped for that."""
     _asked_to_reload: threading.Event = field(default_factory=threading.Event)
     _refused: str = ""
     """What was wrong with the configuration that was read last; "" where nothing was."""
@@ -224,6 +226,7 @@ class Worker:
                 other = self._lease.renew()
                 if other is not None:
                     self.listener.trouble(f"{holders.name_of(other)} har tagit över; stannar")
+                    self.overtaken = True
                     self.stop()
                     return
             if self._asked_to_reload.is_set():

@@ -132,7 +132,7 @@ def run(
 
     def leave() -> None:
         log.say(log.words.say("reports.left"))
-        os._exit(0)
+        os._exit(int(worker.overtaken))
 
     listener = Listener(log.looked, log.delivered, log.trouble, stopping, configured)
     pace = tick_seconds(settings)
@@ -156,8 +156,8 @@ def run(
         finished = worker.is_idle
     if not finished:
         # A thread still waits for a slow server. The store is whole at every point, so leave it.
-        os._exit(0)
-    return 0
+        os._exit(int(worker.overtaken))
+    return int(worker.overtaken)  # whoever started it starts it again, to wait for its turn
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pytest
 
 from snapshots import watch
 from snapshots.database import open_database
+from snapshots.schema import leases
 from tests.support.program import FIRST, Home, config, container, have_containers, page
 from tests.support.web import Asked, Served, Site
 from worker.lease import LEASE_SECONDS
@@ -60,14 +61,28 @@ def test_another_machine_waits_until_the_lease_of_a_killed_one_has_run_out(
     assert home.json("coverage", "granvik")["looks"] > looks
 
 
-def test_another_machine_whose_clock_is_behind_waits_no_longer_for_a_killed_one(home: Home) -> None:
+def lease_elsewhere(home: Home, ahead: timedelta) -> None:
+    """Write that a process of another machine is the worker, by a clock so far ahead."""
     database = open_database(f"sqlite:///{home.store}")
     with database.write() as conn:
-        elsewhere, ahead = "ffffffff-4026530000/1/4711", datetime.now(UTC) + timedelta(hours=14)
-        watch.take_worker_lease(conn, elsewhere, ahead, LEASE_SECONDS)
+        conn.execute(leases.delete())
+        now = datetime.now(UTC) + ahead
+        watch.take_worker_lease(conn, "ffffffff-4026530000/1/4711", now, LEASE_SECONDS)
     database.close()
+
+
+def test_another_machine_whose_clock_is_behind_waits_no_longer_for_a_killed_one(home: Home) -> None:
+    lease_elsewhere(home, timedelta(hours=14))
     with home.started("run") as worker:
         worker.line(WORKS, LEASE_SECONDS + 15)
+
+
+def test_a_worker_that_was_taken_over_ends_so_that_it_is_started_again(home: Home) -> None:
+    with home.started("run") as worker:
+        worker.line(WORKS)
+        lease_elsewhere(home, timedelta(hours=14))
+        worker.line("har tagit över; stannar")
+        assert worker.wait() == 1  # systemd's «on-failure» leaves alone what ends well
 
 
 def test_a_second_container_on_the_same_machine_is_refused_while_the_first_lives(

@@ -5,15 +5,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from snapshots import watch
-from snapshots.database import open_database
-from snapshots.schema import leases
-from tests.support.program import FIRST, Home, config, container, have_containers, page
+from tests.support.program import FIRST, Home, config, container, have_containers, lease, page
 from tests.support.web import Asked, Served, Site
 from worker.lease import LEASE_SECONDS
 
@@ -23,6 +19,10 @@ pytestmark = [
 ]
 WORKS = "granvik: "
 """Stands in the line of a look, and in no other."""
+ELSEWHERE = "ffffffff-4026530000/1/4711"
+"""A worker on another machine."""
+AHEAD_SECONDS = 14 * 3600.0
+"""What its lease lasts by our clock, where its own is so far ahead."""
 
 
 @pytest.fixture
@@ -61,18 +61,8 @@ def test_another_machine_waits_until_the_lease_of_a_killed_one_has_run_out(
     assert home.json("coverage", "granvik")["looks"] > looks
 
 
-def lease_elsewhere(home: Home, ahead: timedelta) -> None:
-    """Write that a process of another machine is the worker, by a clock so far ahead."""
-    database = open_database(f"sqlite:///{home.store}")
-    with database.write() as conn:
-        conn.execute(leases.delete())
-        now = datetime.now(UTC) + ahead
-        watch.take_worker_lease(conn, "ffffffff-4026530000/1/4711", now, LEASE_SECONDS)
-    database.close()
-
-
 def test_another_machine_whose_clock_is_behind_waits_no_longer_for_a_killed_one(home: Home) -> None:
-    lease_elsewhere(home, timedelta(hours=14))
+    lease(home, ELSEWHERE, AHEAD_SECONDS)
     with home.started("run") as worker:
         worker.line(WORKS, LEASE_SECONDS + 15)
 
@@ -80,7 +70,7 @@ def test_another_machine_whose_clock_is_behind_waits_no_longer_for_a_killed_one(
 def test_a_worker_that_was_taken_over_ends_so_that_it_is_started_again(home: Home) -> None:
     with home.started("run") as worker:
         worker.line(WORKS)
-        lease_elsewhere(home, timedelta(hours=14))
+        lease(home, ELSEWHERE, AHEAD_SECONDS)
         worker.line("har tagit över; stannar")
         assert worker.wait() == 1  # systemd's «on-failure» leaves alone what ends well
 

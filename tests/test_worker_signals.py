@@ -6,13 +6,12 @@ import os
 import signal
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from snapshots import holders, watch
+from snapshots import holders
 from snapshots.database import migrate_to, open_database
 from tests.support.hooks import Hook
 from tests.support.mail import MailHost
@@ -24,6 +23,7 @@ from tests.support.program import (
     config,
     container,
     have_containers,
+    lease,
     mail,
     page,
     table,
@@ -53,14 +53,6 @@ def site() -> Iterator[Town]:
 def post() -> Iterator[MailHost]:
     with MailHost() as host:
         yield host
-
-
-def lease(home: Home, holder: str, seconds: float) -> None:
-    """Write that somebody else is the worker."""
-    database = open_database(f"sqlite:///{home.store}")
-    with database.write() as conn:
-        watch.take_worker_lease(conn, holder, datetime.now(UTC), seconds)
-    database.close()
 
 
 def waiting(home: Home) -> list[dict[str, Any]]:

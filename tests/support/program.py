@@ -19,8 +19,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from snapshots import watch
+from snapshots.database import open_database
+from snapshots.schema import leases
 
 PROGRAM = Path(sys.executable).with_name("visionsvakt")
 PATIENCE_SECONDS = 30.0
@@ -226,6 +231,15 @@ class Running:
                 self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
+
+
+def lease(home: Home, holder: str, seconds: float) -> None:
+    """Write that somebody else is the worker, whoever it was."""
+    database = open_database(f"sqlite:///{home.store}")
+    with database.write() as conn:
+        conn.execute(leases.delete())
+        watch.take_worker_lease(conn, holder, datetime.now(UTC), seconds)
+    database.close()
 
 
 def container(name: str, boot: Path | None = None) -> list[str]:

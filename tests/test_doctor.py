@@ -203,6 +203,25 @@ def test_mail_is_tried_up_to_the_log_in(town: Town, tmp_path: Path) -> None:
         assert code(secure.port, authority.pem_file, **login) == "login"
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_a_password_that_goes_in_clear_is_told_unless_it_stays_on_the_machine(
+    town: Town, tmp_path: Path
+) -> None:
+    with MailHost(account=("vakt", "syltburk 47")) as plain:
+
+        def told(host: str) -> tuple[str, str]:
+            server = mail(plain.port, host=host, username="vakt", password_env="LOSEN")
+            home = home_at(tmp_path, page("granvik", town.url("/p")), OPERATORS, server)
+            home.environment["LOSEN"] = "syltburk 47"
+            found = home.json("doctor", code=0)["findings"]
+            one = next(one for one in found if one["part"] == "mail")
+            return one["code"], one["level"]
+
+        assert told("127.0.0.1") == ("ok", "ok")
+        anywhere = "0.0.0.0"  # leads here too, but by its name it need not
+        assert told(anywhere) == ("mail_in_clear", "warning")
+
+
 def test_what_leads_to_webhooks_and_chats_is_tried_and_a_secret_is_never_shown(
     town: Town, hook: Hook, tmp_path: Path
 ) -> None:

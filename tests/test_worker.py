@@ -16,6 +16,7 @@ import pytest
 from tests.support.hooks import SECRET, Hook
 from tests.support.mail import MailHost, Silence
 from tests.support.program import (
+    AT_ONCE_SECONDS,
     ERROR_PAGE,
     FIRST,
     SECOND,
@@ -183,7 +184,7 @@ def test_sigterm_ends_a_slow_look_within_ten_seconds_and_the_store_is_whole(
     site.holding = False
     site.let_go.set()
     with home.started("run") as again:
-        again.line("granvik: första avläsningen", 8)
+        again.line("granvik: första avläsningen", AT_ONCE_SECONDS)
         again.stop()
 
 
@@ -203,7 +204,7 @@ def test_sigterm_ends_it_in_time_where_another_program_has_locked_the_database(
         other.close()
     assert is_whole(home)
     with home.started("run") as again:
-        again.line("granvik: inget har ändrats", 8)
+        again.line("granvik: inget har ändrats", AT_ONCE_SECONDS)
         again.stop()
 
 
@@ -228,7 +229,7 @@ def test_a_killed_worker_is_followed_at_once(site: Slow, tmp_path: Path) -> None
     site.holding = False
     site.let_go.set()
     with home.started("run") as again:
-        again.line("granvik: första avläsningen", 8)
+        again.line("granvik: första avläsningen", AT_ONCE_SECONDS)
         again.stop()
     assert is_whole(home)
 

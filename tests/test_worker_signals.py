@@ -16,6 +16,7 @@ from snapshots.database import migrate_to, open_database
 from tests.support.hooks import Hook
 from tests.support.mail import MailHost
 from tests.support.program import (
+    AT_ONCE_SECONDS,
     FIRST,
     SECOND,
     Home,
@@ -253,7 +254,7 @@ def test_a_restarted_container_follows_its_killed_worker_at_once(
     boot = holders.this_holder().partition("-")[0]
     lease(home, f"{boot}-4026530000/1/4711", 600)
     with home.started("run") as worker:
-        worker.line("första avläsningen", 8)
+        worker.line("första avläsningen", AT_ONCE_SECONDS)
         worker.stop()
 
 

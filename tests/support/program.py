@@ -26,9 +26,12 @@ from typing import Any
 from snapshots import watch
 from snapshots.database import open_database
 from snapshots.schema import leases
+from worker.lease import LEASE_SECONDS
 
 PROGRAM = Path(sys.executable).with_name("visionsvakt")
 PATIENCE_SECONDS = 30.0
+AT_ONCE_SECONDS = LEASE_SECONDS / 2
+"""What comes sooner did not wait for a lease to run out, on a busy machine either."""
 
 
 @dataclass(frozen=True, slots=True)

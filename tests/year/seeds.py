@@ -9,6 +9,7 @@ import tempfile
 import time
 import traceback
 from dataclasses import dataclass
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 from tests.year.judge import Verdict, judge
@@ -59,3 +60,10 @@ def one(task: tuple[int, int, bool]) -> Told:
     looks = ", ".join(f"{name} {count}" for name, count in sorted(life.looks.items()))
     said = f"{life.ticks} ticks; {looks}; {figures}"
     return Told(task[0], verdict.wrong, said, time.monotonic() - began)
+
+
+def stay(places: SimpleQueue[set[int]]) -> None:
+    """Keep this process to the next of these sets of cores."""
+    place = places.get()
+    places.put(place)  # for who comes after, should this process die
+    os.sched_setaffinity(0, place)

@@ -224,10 +224,10 @@ class Server:
         except (OSError, ValueError):
             pass
         finally:
+            wrapped.close()  # first: who sees none open may count on it
             with self._lock:
                 self._open.discard(sock)
                 self._open.discard(wrapped)
-            wrapped.close()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.program import FIRST, Home, config, container, have_containers, lease, page
+from tests.support.program import (
+    AT_ONCE_SECONDS,
+    ELSEWHERE,
+    FIRST,
+    Home,
+    config,
+    container,
+    have_containers,
+    lease,
+    page,
+)
 from tests.support.web import Asked, Served, Site
 from worker.lease import LEASE_SECONDS
 
@@ -19,10 +29,8 @@ pytestmark = [
 ]
 WORKS = "granvik: "
 """Stands in the line of a look, and in no other."""
-ELSEWHERE = "ffffffff-4026530000/1/4711"
-"""A worker on another machine."""
 AHEAD_SECONDS = 14 * 3600.0
-"""What its lease lasts by our clock, where its own is so far ahead."""
+"""What another machine's lease lasts by our clock, where its own is so far ahead."""
 
 
 @pytest.fixture
@@ -42,7 +50,7 @@ def test_a_container_started_again_after_a_kill_works_at_once(home: Home) -> Non
         first.line(WORKS)
         first.kill()
     with home.started("run", within=container("andra")) as second:
-        second.line(WORKS, LEASE_SECONDS / 2)  # long before the lease has run out
+        second.line(WORKS, AT_ONCE_SECONDS)
         assert home.json("verify")["ok"]
 
 

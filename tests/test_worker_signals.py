@@ -17,6 +17,7 @@ from tests.support.hooks import Hook
 from tests.support.mail import MailHost
 from tests.support.program import (
     AT_ONCE_SECONDS,
+    ELSEWHERE,
     FIRST,
     SECOND,
     Home,
@@ -260,7 +261,7 @@ def test_a_restarted_container_follows_its_killed_worker_at_once(
 
 def test_a_worker_on_another_machine_is_waited_for(site: Town, tmp_path: Path) -> None:
     home = Home(tmp_path, config(page("granvik", site.url("/p"), every="1s")))
-    lease(home, "ffffffff-4026530000/1/4711", 2.5)
+    lease(home, ELSEWHERE, 2.5)
     with home.started("run") as worker:
         worker.line("första avläsningen", 15)
         worker.stop()

@@ -236,6 +236,10 @@ class Running:
             self._changed.notify_all()
 
 
+ELSEWHERE = "ffffffff-4026530000/1/4711"
+"""A worker on another machine, as a lease names it."""
+
+
 def lease(home: Home, holder: str, seconds: float) -> None:
     """Write that somebody else is the worker, whoever it was."""
     database = open_database(f"sqlite:///{home.store}")
